@@ -1,0 +1,110 @@
+package event
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// Pack is what preprocess puts on the events stream as one record, and what
+// lies in S3 raw as one line: valid events of some frames.
+type Pack struct {
+	Header PackHeader `json:"pack"`
+	Events []Stored   `json:"events"`
+}
+
+// PackHeader names a pack and the frames that its events came in.
+type PackHeader struct {
+	ID       string      `json:"id"`
+	Frames   []PackFrame `json:"frames"`
+	Contract int         `json:"contract"` // SchemaVersion
+	Replayed bool        `json:"replayed"` // entered the events stream again from S3
+}
+
+// PackFrame says how many of a frame's events the pack holds.
+type PackFrame struct {
+	ID    string `json:"id"`
+	Count int    `json:"count"`
+}
+
+// MaxPackBytes is the size that a pack must not exceed: 256 KiB are billed as
+// whole put units of Kinesis and stay far below a record's limit of 1 MiB.
+const MaxPackBytes = 256 << 10
+
+// Packer collects stored events into packs' lines.
+type Packer struct {
+	frames []PackFrame
+	events bytes.Buffer
+	sealed [][]byte
+}
+
+// Add takes the next event of a frame. Events of one frame come together.
+func (p *Packer) Add(e Stored) error {
+	line, err := json.Marshal(e)
+	if err != nil {
+		return fmt.Errorf("encode event at position %d of frame %s: %w", e.FramePosition, e.FrameID, err)
+	}
+	const headroom = 1 << 10
+	frameBytes := 64 * (len(p.frames) + 1)
+	if p.events.Len() > 0 && p.events.Len()+len(line)+frameBytes+headroom > MaxPackBytes {
+		p.seal()
+	}
+	if n := len(p.frames); n == 0 || p.frames[n-1].ID != e.FrameID {
+		p.frames = append(p.frames, PackFrame{ID: e.FrameID})
+	}
+	p.frames[len(p.frames)-1].Count++
+	if p.events.Len() > 0 {
+		p.events.WriteByte(',')
+	}
+	p.events.Write(line)
+	return nil
+}
+
+func (p *Packer) seal() {
+	if p.events.Len() == 0 {
+		return
+	}
+	digest := sha256.Sum256(p.events.Bytes())
+	header, err := json.Marshal(PackHeader{
+		ID:       uuid.UUID(digest[:16]).String(), // the same events make the same pack
+		Frames:   p.frames,
+		Contract: SchemaVersion,
+	})
+	if err != nil {
+		panic(err) // texts and numbers always marshal
+	}
+	p.sealed = append(p.sealed, fmt.Appendf(nil, `{"pack":%s,"events":[%s]}`+"\n", header, p.events.Bytes()))
+	p.frames = nil
+	p.events.Reset()
+}
+
+// Lines returns the packs, each one line of JSON with its line feed, and
+// empties the packer.
+func (p *Packer) Lines() [][]byte {
+	p.seal()
+	lines := p.sealed
+	p.sealed = nil
+	return lines
+}
+
+// Receipt is preprocess's record that it took a frame whole: what the ledger
+// holds against the lake. It lies in a bucket of its own, so that what
+// destroys events does not destroy the proof that they were accepted.
+type Receipt struct {
+	FrameID    string    `json:"frame_id"`
+	Instance   string    `json:"instance"`
+	Partition  int       `json:"partition"`
+	Sequence   uint64    `json:"sequence"`
+	FirstEvent uint64    `json:"first_event"`
+	Count      int       `json:"count"`
+	CreatedAt  time.Time `json:"created_at"`
+}
+
+// Receipt returns the frame's receipt.
+func (f Frame) Receipt() Receipt {
+	return Receipt{f.ID.String(), f.Instance.String(), f.Partition, f.Sequence, f.FirstEvent, len(f.Events), f.CreatedAt}
+}

@@ -1,0 +1,173 @@
+// Package lake is the tier of stored data: the events stream delivers packs to
+// its raw zone, preprocess writes what it rejects to the quarantine and its
+// receipts to the ledger, and batch jobs read all of them.
+package lake
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
+	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/s3bucket"
+	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/s3bucketlifecycleconfiguration"
+	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/s3bucketownershipcontrols"
+	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/s3bucketpolicy"
+	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/s3bucketpublicaccessblock"
+	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/s3bucketserversideencryptionconfiguration"
+	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/s3bucketversioning"
+	"github.com/hashicorp/terraform-cdk-go/cdktf"
+
+	"github.com/shopstream/shopstream/constructs/security"
+	"github.com/shopstream/shopstream/internal/check"
+)
+
+// BucketProps configures a Bucket.
+type BucketProps struct {
+	Name             string        // required; unique in the world
+	Key              *security.Key // required; encrypts every object
+	GlacierAfterDays int           // age at which objects move to Glacier Instant Retrieval, 30 to 3650; default never
+	ExpireAfterDays  int           // age at which objects are deleted, 1 to 3650; default never
+	Protect          bool          // whether Terraform refuses to destroy it; default false
+	DeleteObjects    bool          // whether destroying it deletes its objects, which needs Protect to be false; default false
+}
+
+func (p BucketProps) validate() error {
+	errs := []error{
+		check.Required("Name", p.Name != ""),
+		check.Between("length of Name", len(p.Name), 3, 63),
+		check.Required("Key", p.Key != nil),
+		check.That(!p.Protect || !p.DeleteObjects, "DeleteObjects must be false where Protect is true"),
+	}
+	if p.GlacierAfterDays != 0 {
+		errs = append(errs, check.Between("GlacierAfterDays", p.GlacierAfterDays, 30, 3650))
+	}
+	if p.ExpireAfterDays != 0 {
+		errs = append(errs, check.Between("ExpireAfterDays", p.ExpireAfterDays, 1, 3650))
+	}
+	return errors.Join(errs...)
+}
+
+// Bucket is a private, encrypted, versioned S3 bucket that answers TLS only.
+//
+//	Bucket
+//	├── this            aws_s3_bucket
+//	├── versioning      aws_s3_bucket_versioning
+//	├── encryption      aws_s3_bucket_server_side_encryption_configuration, with bucket keys
+//	├── public_access   aws_s3_bucket_public_access_block
+//	├── ownership       aws_s3_bucket_ownership_controls
+//	├── policy          aws_s3_bucket_policy: TLS only
+//	└── lifecycle       aws_s3_bucket_lifecycle_configuration
+type Bucket struct {
+	key    *security.Key
+	bucket s3bucket.S3Bucket
+	name   string
+}
+
+// NewBucket defines a Bucket in scope.
+func NewBucket(scope constructs.Construct, id string, p BucketProps) (*Bucket, error) {
+	if err := p.validate(); err != nil {
+		return nil, fmt.Errorf("bucket %q: %w", id, err)
+	}
+	scope = constructs.NewConstruct(scope, &id)
+	bucket := s3bucket.NewS3Bucket(scope, jsii.String("this"), &s3bucket.S3BucketConfig{
+		Bucket:       &p.Name,
+		ForceDestroy: &p.DeleteObjects,
+		Lifecycle:    &cdktf.TerraformResourceLifecycle{PreventDestroy: &p.Protect},
+	})
+	versioning := s3bucketversioning.NewS3BucketVersioningA(scope, jsii.String("versioning"), &s3bucketversioning.S3BucketVersioningAConfig{
+		Bucket:                  bucket.Id(),
+		VersioningConfiguration: &s3bucketversioning.S3BucketVersioningVersioningConfiguration{Status: jsii.String("Enabled")},
+	})
+	s3bucketserversideencryptionconfiguration.NewS3BucketServerSideEncryptionConfigurationA(scope, jsii.String("encryption"),
+		&s3bucketserversideencryptionconfiguration.S3BucketServerSideEncryptionConfigurationAConfig{
+			Bucket: bucket.Id(),
+			Rule: []*s3bucketserversideencryptionconfiguration.S3BucketServerSideEncryptionConfigurationRuleA{{
+				BucketKeyEnabled: true, // else KMS requests cost more than the storage
+				ApplyServerSideEncryptionByDefault: &s3bucketserversideencryptionconfiguration.S3BucketServerSideEncryptionConfigurationRuleApplyServerSideEncryptionByDefaultA{
+					SseAlgorithm: jsii.String("aws:kms"), KmsMasterKeyId: p.Key.ARN(),
+				},
+			}},
+		})
+	access := s3bucketpublicaccessblock.NewS3BucketPublicAccessBlock(scope, jsii.String("public_access"), &s3bucketpublicaccessblock.S3BucketPublicAccessBlockConfig{
+		Bucket:          bucket.Id(),
+		BlockPublicAcls: true, BlockPublicPolicy: true, IgnorePublicAcls: true, RestrictPublicBuckets: true,
+	})
+	s3bucketownershipcontrols.NewS3BucketOwnershipControls(scope, jsii.String("ownership"), &s3bucketownershipcontrols.S3BucketOwnershipControlsConfig{
+		Bucket: bucket.Id(),
+		Rule:   &s3bucketownershipcontrols.S3BucketOwnershipControlsRule{ObjectOwnership: jsii.String("BucketOwnerEnforced")},
+	})
+	s3bucketpolicy.NewS3BucketPolicy(scope, jsii.String("policy"), &s3bucketpolicy.S3BucketPolicyConfig{
+		Bucket: bucket.Id(),
+		Policy: security.Policy(security.Statement{
+			Sid:       "TLSOnly",
+			Effect:    "Deny",
+			Principal: "*",
+			Action:    "s3:*",
+			Resource:  []string{"arn:aws:s3:::" + p.Name, "arn:aws:s3:::" + p.Name + "/*"},
+			Condition: map[string]any{"Bool": map[string]string{"aws:SecureTransport": "false"}},
+		}),
+		DependsOn: &[]cdktf.ITerraformDependable{access}, // S3 refuses two of these writes at once
+	})
+	s3bucketlifecycleconfiguration.NewS3BucketLifecycleConfiguration(scope, jsii.String("lifecycle"), &s3bucketlifecycleconfiguration.S3BucketLifecycleConfigurationConfig{
+		Bucket:    bucket.Id(),
+		Rule:      lifecycleRules(p),
+		DependsOn: &[]cdktf.ITerraformDependable{versioning}, // rules on old versions need versions
+	})
+	return &Bucket{p.Key, bucket, p.Name}, nil
+}
+
+func lifecycleRules(p BucketProps) []*s3bucketlifecycleconfiguration.S3BucketLifecycleConfigurationRule {
+	noncurrentDays := 30 // how long a deletion by accident can be undone
+	if p.ExpireAfterDays > 0 {
+		noncurrentDays = min(noncurrentDays, p.ExpireAfterDays) // what must be gone is gone
+	}
+	rule := func(id string) *s3bucketlifecycleconfiguration.S3BucketLifecycleConfigurationRule {
+		return &s3bucketlifecycleconfiguration.S3BucketLifecycleConfigurationRule{
+			Id: &id, Status: jsii.String("Enabled"),
+			Filter: []*s3bucketlifecycleconfiguration.S3BucketLifecycleConfigurationRuleFilter{{Prefix: jsii.String("")}},
+		}
+	}
+	cleanup := rule("cleanup")
+	cleanup.AbortIncompleteMultipartUpload = []*s3bucketlifecycleconfiguration.S3BucketLifecycleConfigurationRuleAbortIncompleteMultipartUpload{{
+		DaysAfterInitiation: jsii.Number(7),
+	}}
+	cleanup.NoncurrentVersionExpiration = []*s3bucketlifecycleconfiguration.S3BucketLifecycleConfigurationRuleNoncurrentVersionExpiration{{
+		NoncurrentDays: jsii.Number(noncurrentDays),
+	}}
+	rules := []*s3bucketlifecycleconfiguration.S3BucketLifecycleConfigurationRule{cleanup}
+	if p.GlacierAfterDays > 0 {
+		archive := rule("archive")
+		archive.Transition = []*s3bucketlifecycleconfiguration.S3BucketLifecycleConfigurationRuleTransition{{
+			Days: jsii.Number(p.GlacierAfterDays), StorageClass: jsii.String("GLACIER_IR"),
+		}}
+		rules = append(rules, archive)
+	}
+	if p.ExpireAfterDays > 0 {
+		expire := rule("expire")
+		expire.Expiration = []*s3bucketlifecycleconfiguration.S3BucketLifecycleConfigurationRuleExpiration{{
+			Days: jsii.Number(p.ExpireAfterDays),
+		}}
+		rules = append(rules, expire)
+	}
+	return rules
+}
+
+// ARN is a token.
+func (b *Bucket) ARN() *string { return b.bucket.Arn() }
+
+// ID is a token: the bucket's name, for resources that must come after it.
+func (b *Bucket) ID() *string { return b.bucket.Id() }
+
+// Name is the bucket's name as text.
+func (b *Bucket) Name() string { return b.name }
+
+// Key encrypts the bucket's objects.
+func (b *Bucket) Key() *security.Key { return b.key }
+
+// GrantWrite lets role put objects under prefix, which is "" or ends with "/".
+func (b *Bucket) GrantWrite(role *security.Role, prefix string) {
+	role.Allow(jsii.String(*b.ARN()+"/"+prefix+"*"), "s3:PutObject", "s3:AbortMultipartUpload")
+	b.key.GrantEncrypt(role)
+	b.key.GrantDecrypt(role) // a multipart upload reads its parts back
+}

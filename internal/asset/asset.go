@@ -1,0 +1,76 @@
+// Package asset finds what "make build" has built. Synth never compiles: a
+// missing workload is an error that says how to build it.
+package asset
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+)
+
+// Platform is what a workload is built for.
+type Platform string
+
+// AWS runs our functions and containers on Graviton; emulated AWS runs them as
+// processes of this machine.
+const (
+	AWS  Platform = "linux-arm64"
+	Host Platform = "host"
+)
+
+// Architecture is Lambda's word for the platform's instruction set.
+func (p Platform) Architecture() string {
+	if p == Host && runtime.GOARCH == "amd64" {
+		return "x86_64"
+	}
+	return "arm64"
+}
+
+// Function is a zip file for AWS Lambda.
+type Function struct {
+	Path     string
+	Platform Platform
+}
+
+// FindFunction returns the function that "make build" wrote into build/,
+// beside the nearest go.mod that holds cdktf.json.
+func FindFunction(name string, platform Platform) (Function, error) {
+	root, err := Root()
+	if err != nil {
+		return Function{}, err
+	}
+	path := filepath.Join(root, "build", "functions", string(platform), name+".zip")
+	if _, err := os.Stat(path); err != nil {
+		return Function{}, fmt.Errorf("function %q is not built for %s (%w); run make build", name, platform, err)
+	}
+	return Function{path, platform}, nil
+}
+
+// Fixture returns a function that holds no code, for tests that look at what
+// is synthesized and not at what runs.
+func Fixture(dir string) (Function, error) {
+	path := filepath.Join(dir, "fixture.zip")
+	const emptyZip = "PK\x05\x06\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"
+	if err := os.WriteFile(path, []byte(emptyZip), 0o600); err != nil {
+		return Function{}, err
+	}
+	return Function{path, AWS}, nil
+}
+
+// Root is the project's folder: the working directory or the nearest folder
+// above it that holds cdktf.json.
+func Root() (string, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
+	for at := dir; ; at = filepath.Dir(at) {
+		if _, err := os.Stat(filepath.Join(at, "cdktf.json")); err == nil {
+			return at, nil
+		}
+		if at == filepath.Dir(at) {
+			return "", fmt.Errorf("no cdktf.json in %s or above it; run this in the project's folder", dir)
+		}
+	}
+}

@@ -1,0 +1,102 @@
+package stacks
+
+import (
+	"reflect"
+
+	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
+	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/provider"
+	"github.com/hashicorp/terraform-cdk-go/cdktf"
+)
+
+// providerVersion is what a stack asks Terraform for. The bindings would pin
+// the one version that they were made from.
+const providerVersion = "~> 5.99"
+
+// newBase defines env's stack with its backend and its providers: "aws",
+// "aws.replica" in another region for copies, and "aws.edge" in us-east-1,
+// where CloudFront's certificates and firewalls live.
+func newBase(app constructs.Construct, env Environment) cdktf.TerraformStack {
+	stack := cdktf.NewTerraformStack(app, &env.Name)
+	stack.AddOverride(jsii.String("terraform.required_providers.aws"), map[string]any{
+		"source":  "registry.terraform.io/hashicorp/aws", // whole, so that OpenTofu takes the same one
+		"version": providerVersion,
+	})
+	if env.Emulated {
+		// Relative to the stack's folder: an absolute path would make the
+		// output differ between folders.
+		cdktf.NewLocalBackend(stack, &cdktf.LocalBackendConfig{Path: jsii.String("terraform.tfstate")})
+	} else {
+		cdktf.NewS3Backend(stack, &cdktf.S3BackendConfig{
+			Bucket:  jsii.String("shopstream-state-" + env.Account + "-" + env.Region),
+			Key:     jsii.String(env.Name + "/terraform.tfstate"),
+			Region:  &env.Region,
+			Encrypt: jsii.Bool(true),
+		})
+		stack.AddOverride(jsii.String("terraform.backend.s3.use_lockfile"), true) // has no typed field
+	}
+
+	endpoints := emulatorEndpoints(stack, env)
+	newProvider := func(id, alias, region string) {
+		config := &provider.AwsProviderConfig{
+			Region:            &region,
+			AllowedAccountIds: jsii.Strings(env.Account),
+			DefaultTags: []*provider.AwsProviderDefaultTags{{Tags: &map[string]*string{
+				"environment": &env.Name, "project": jsii.String("shopstream"),
+			}}},
+		}
+		if alias != "" {
+			config.Alias = &alias
+		}
+		if env.Emulated {
+			config.Endpoints = endpoints
+			config.AccessKey, config.SecretKey = jsii.String("emulated"), jsii.String("emulated") // emulators take any
+			config.S3UsePathStyle = true
+			config.MaxRetries = jsii.Number(10)
+			config.SkipCredentialsValidation, config.SkipMetadataApiCheck = true, jsii.String("true")
+		}
+		provider.NewAwsProvider(stack, &id, config)
+	}
+	newProvider("aws", "", env.Region)
+	newProvider("aws_replica", "replica", env.ReplicaRegion)
+	newProvider("aws_edge", "edge", "us-east-1")
+	return stack
+}
+
+// variable declares a setting: Terraform asks for it, synth never needs it.
+func variable(stack cdktf.TerraformStack, name, description string) *string {
+	return cdktf.NewTerraformVariable(stack, &name, &cdktf.TerraformVariableConfig{
+		Type: jsii.String("string"), Description: &description, Nullable: jsii.Bool(false),
+	}).StringValue()
+}
+
+func output(stack cdktf.TerraformStack, name, description string, value *string) {
+	cdktf.NewTerraformOutput(stack, &name, &cdktf.TerraformOutputConfig{Value: value, Description: &description})
+}
+
+// ministackServices are the provider's endpoints that MiniStack serves, because
+// it moves data; moto serves all others. docs/emulators.md tells why.
+var ministackServices = map[string]bool{
+	"Cloudwatch": true, "Cloudwatchlogs": true, "Dynamodb": true, "Firehose": true, "Kinesis": true, "Kms": true,
+	"Lambda": true, "Logs": true, "S3": true, "Secretsmanager": true, "Sns": true, "Sqs": true,
+}
+
+// emulatorEndpoints sends every service to an emulator: one left out would
+// reach the real AWS.
+func emulatorEndpoints(stack cdktf.TerraformStack, env Environment) []*provider.AwsProviderEndpoints {
+	if !env.Emulated {
+		return nil
+	}
+	ministack := variable(stack, "ministack_endpoint", "URL of MiniStack, such as http://127.0.0.1:4566.")
+	moto := variable(stack, "moto_endpoint", "URL of moto, such as http://127.0.0.1:5000.")
+	var endpoints provider.AwsProviderEndpoints
+	fields := reflect.ValueOf(&endpoints).Elem()
+	for i := range fields.NumField() {
+		endpoint := moto
+		if ministackServices[fields.Type().Field(i).Name] {
+			endpoint = ministack
+		}
+		fields.Field(i).Set(reflect.ValueOf(endpoint))
+	}
+	return []*provider.AwsProviderEndpoints{&endpoints}
+}

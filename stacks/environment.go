@@ -1,0 +1,118 @@
+// Package stacks composes the tiers into one stack per environment.
+package stacks
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+
+	"github.com/shopstream/shopstream/constructs/security"
+	"github.com/shopstream/shopstream/internal/asset"
+	"github.com/shopstream/shopstream/internal/check"
+)
+
+// Environment is all that environments may differ in. A zero value takes the
+// construct's default.
+type Environment struct {
+	Name          string // required; lower case letters, digits and hyphens, at most 16; names the stack and every resource
+	Account       string // required; the AWS account's 12 digits
+	Region        string // required; such as eu-west-1
+	ReplicaRegion string // required; another region, for copies
+
+	// Emulated environments live on emulated AWS: their providers go to the
+	// endpoints in the stack's variables, and functions are built for this machine.
+	Emulated bool
+
+	// Data. Destroying it takes two settings: Protect must be taken back and
+	// applied before DeleteData can be set.
+	Protect    bool // AWS and Terraform refuse to destroy what holds data
+	DeleteData bool // destroying the stack deletes the objects in its buckets
+
+	// Sizes.
+	GatewayShards         int // 1 to 10000; default 0: on demand
+	EventsShards          int // 1 to 10000; default 0: on demand
+	RetentionHours        int // replay window of both streams, 24 to 8760
+	PreprocessConcurrency int // reserved executions of the preprocess function
+	CollectorCPU          int // units of 1/1024 vCPU
+	CollectorMemoryMiB    int
+
+	// Times.
+	DeliveryBufferSeconds int // longest wait before Firehose writes an object
+	RawGlacierAfterDays   int // age at which raw packs move to Glacier; default never
+	LogRetentionDays      int // required
+}
+
+// Validate reports every problem at once, before anything is synthesized.
+func (e Environment) Validate() error {
+	err := errors.Join(
+		check.That(nameFormat.MatchString(e.Name), "Name must be 1 to 16 lower case letters, digits and hyphens, starting with a letter, got %q", e.Name),
+		check.That(accountFormat.MatchString(e.Account), "Account must be 12 digits, got %q", e.Account),
+		check.That(regionFormat.MatchString(e.Region), "Region must be a region such as eu-west-1, got %q", e.Region),
+		check.That(regionFormat.MatchString(e.ReplicaRegion), "ReplicaRegion must be a region such as eu-central-1, got %q", e.ReplicaRegion),
+		check.That(e.Region != e.ReplicaRegion, "ReplicaRegion must differ from Region, got %q for both", e.Region),
+		check.That(!e.Protect || !e.DeleteData, "DeleteData must be false where Protect is true"),
+		check.Between("GatewayShards", e.GatewayShards, 0, 10_000),
+		check.Between("EventsShards", e.EventsShards, 0, 10_000),
+		check.Between("RetentionHours", e.RetentionHours, 24, 8760),
+		check.Between("LogRetentionDays", e.LogRetentionDays, 1, 365),
+	)
+	if err != nil {
+		return fmt.Errorf("environment %q:\n%w", e.Name, err)
+	}
+	return nil
+}
+
+var (
+	nameFormat    = regexp.MustCompile(`^[a-z][a-z0-9-]{0,15}$`)
+	accountFormat = regexp.MustCompile(`^[0-9]{12}$`)
+	regionFormat  = regexp.MustCompile(`^[a-z]{2}(-[a-z]+)+-[0-9]$`)
+)
+
+func (e Environment) account() security.Account {
+	return security.Account{ID: e.Account, Region: e.Region}
+}
+
+// name is the name of a resource: shopstream-ENVIRONMENT-WHAT.
+func (e Environment) name(what string) string { return "shopstream-" + e.Name + "-" + what }
+
+// bucketName is unique in the world.
+func (e Environment) bucketName(zone string) string {
+	return e.name(zone) + "-" + e.Account + "-" + e.Region
+}
+
+func (e Environment) platform() asset.Platform {
+	if e.Emulated {
+		return asset.Host
+	}
+	return asset.AWS
+}
+
+// Select returns the environments that SHOPSTREAM_STACKS names, all without
+// it, each valid. lookup is os.LookupEnv.
+func Select(all []Environment, lookup func(string) (string, bool)) ([]Environment, error) {
+	names, given := lookup("SHOPSTREAM_STACKS")
+	byName := map[string]Environment{}
+	var known []string
+	for _, env := range all {
+		byName[env.Name] = env
+		known = append(known, env.Name)
+	}
+	selected := all
+	var errs []error
+	if given {
+		selected = nil
+		for name := range strings.FieldsFuncSeq(names, func(r rune) bool { return r == ',' || r == ' ' }) {
+			env, ok := byName[name]
+			if !ok {
+				errs = append(errs, fmt.Errorf("SHOPSTREAM_STACKS names the unknown stack %q; known are %s", name, strings.Join(known, ", ")))
+				continue
+			}
+			selected = append(selected, env)
+		}
+	}
+	for _, env := range selected {
+		errs = append(errs, env.Validate())
+	}
+	return selected, errors.Join(errs...)
+}
