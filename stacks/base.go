@@ -1,8 +1,6 @@
 package stacks
 
 import (
-	"reflect"
-
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/provider"
@@ -72,31 +70,4 @@ func variable(stack cdktf.TerraformStack, name, description string) *string {
 
 func output(stack cdktf.TerraformStack, name, description string, value *string) {
 	cdktf.NewTerraformOutput(stack, &name, &cdktf.TerraformOutputConfig{Value: value, Description: &description})
-}
-
-// ministackServices are the provider's endpoints that MiniStack serves, because
-// it moves data; moto serves all others. docs/emulators.md tells why.
-var ministackServices = map[string]bool{
-	"Cloudwatch": true, "Cloudwatchlogs": true, "Dynamodb": true, "Firehose": true, "Kinesis": true, "Kms": true,
-	"Lambda": true, "Logs": true, "S3": true, "Secretsmanager": true, "Sns": true, "Sqs": true,
-}
-
-// emulatorEndpoints sends every service to an emulator: one left out would
-// reach the real AWS.
-func emulatorEndpoints(stack cdktf.TerraformStack, env Environment) []*provider.AwsProviderEndpoints {
-	if !env.Emulated {
-		return nil
-	}
-	ministack := variable(stack, "ministack_endpoint", "URL of MiniStack, such as http://127.0.0.1:4566.")
-	moto := variable(stack, "moto_endpoint", "URL of moto, such as http://127.0.0.1:5000.")
-	var endpoints provider.AwsProviderEndpoints
-	fields := reflect.ValueOf(&endpoints).Elem()
-	for i := range fields.NumField() {
-		endpoint := moto
-		if ministackServices[fields.Type().Field(i).Name] {
-			endpoint = ministack
-		}
-		fields.Field(i).Set(reflect.ValueOf(endpoint))
-	}
-	return []*provider.AwsProviderEndpoints{&endpoints}
 }

@@ -2,11 +2,16 @@ package main
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -84,31 +89,65 @@ func missing(ctx context.Context, root string) (errs []error) {
 }
 
 func doctorCommand() *cobra.Command {
-	return &cobra.Command{
+	cmd := &cobra.Command{
 		Use:   "doctor",
 		Short: "Say what this machine lacks, and how to get it",
-		Args:  cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			root, err := asset.Root()
-			if err != nil {
-				return err
-			}
-			table := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
-			defer table.Flush()
-			lacking := 0
-			for _, n := range needs(root) {
-				found, err := n.check(cmd.Context())
-				if err != nil {
-					lacking++
-					fmt.Fprintf(table, "✗\t%s\t%s\n", n.name, strings.TrimPrefix(err.Error(), n.name+": "))
-					continue
-				}
-				fmt.Fprintf(table, "✓\t%s\t%s\n", n.name, found)
-			}
-			if lacking > 0 {
-				return fmt.Errorf("%d of %d needs are not met", lacking, len(needs(root)))
-			}
-			return nil
-		},
+		Long: `Doctor looks for what the demo needs. With --env it also looks for the settings of
+that environment's stack, which Terraform takes as TF_VAR_… from the environment, as
+"doppler run -- make deploy ENV=prod" hands them over.`,
+		Args: cobra.NoArgs,
 	}
+	environment := cmd.Flags().String("env", "", "environment whose settings to look for, such as prod; synthesized before")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		root, err := asset.Root()
+		if err != nil {
+			return err
+		}
+		if *environment != "" {
+			return missingSettings(filepath.Join(root, "cdktf.out", "stacks", *environment, "cdk.tf.json"), *environment)
+		}
+		table := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
+		defer table.Flush()
+		lacking := 0
+		for _, n := range needs(root) {
+			found, err := n.check(cmd.Context())
+			if err != nil {
+				lacking++
+				fmt.Fprintf(table, "✗\t%s\t%s\n", n.name, strings.TrimPrefix(err.Error(), n.name+": "))
+				continue
+			}
+			fmt.Fprintf(table, "✓\t%s\t%s\n", n.name, found)
+		}
+		if lacking > 0 {
+			return fmt.Errorf("%d of %d needs are not met", lacking, len(needs(root)))
+		}
+		return nil
+	}
+	return cmd
+}
+
+// missingSettings reports the variables of a stack that nothing sets, all at once.
+func missingSettings(stackFile, environment string) error {
+	b, err := os.ReadFile(stackFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("environment %q is not synthesized; run make synth, or take one of those in cdktf.out/stacks", environment)
+	} else if err != nil {
+		return err
+	}
+	var stack struct {
+		Variable map[string]struct {
+			Description string
+			Default     json.RawMessage
+		}
+	}
+	if err := json.Unmarshal(b, &stack); err != nil {
+		return fmt.Errorf("decode %s: %w", stackFile, err)
+	}
+	var errs []error
+	for _, name := range slices.Sorted(maps.Keys(stack.Variable)) {
+		if variable := stack.Variable[name]; variable.Default == nil && os.Getenv("TF_VAR_"+name) == "" {
+			errs = append(errs, fmt.Errorf("TF_VAR_%s is required: %s", name, variable.Description))
+		}
+	}
+	return errors.Join(errs...)
 }

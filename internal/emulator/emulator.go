@@ -33,6 +33,7 @@ type AWS struct {
 	Region    string
 	group     *process.Group
 	programs  []*process.Process
+	plugins   string // folder in which Terraform keeps providers
 }
 
 // Options configures Start.
@@ -62,6 +63,10 @@ func Start(ctx context.Context, o Options) (*AWS, error) {
 		Moto:      fmt.Sprintf("http://127.0.0.1:%d", ports[1]),
 		Region:    o.Region,
 		group:     o.Group,
+		plugins:   filepath.Join(o.Root, "build", "terraform-plugins"),
+	}
+	if err := os.MkdirAll(a.plugins, 0o755); err != nil {
+		return nil, err
 	}
 	dirs := map[string]string{"HOME": "home", "TMPDIR": "tmp", "STATE_DIR": "state", "S3_DATA_DIR": "s3"}
 	env := append(withoutAWS(),
@@ -135,9 +140,14 @@ func (a *AWS) Terraform(ctx context.Context, stackDir string, args ...string) er
 }
 
 func (a *AWS) terraformEnvironment() []string {
-	return append(a.environment(a.Moto), "CHECKPOINT_DISABLE=1", "TF_IN_AUTOMATION=1", "TF_INPUT=0",
+	env := append(a.environment(a.Moto), "CHECKPOINT_DISABLE=1", "TF_IN_AUTOMATION=1", "TF_INPUT=0",
 		"TF_VAR_ministack_endpoint="+a.MiniStack, "TF_VAR_moto_endpoint="+a.Moto,
 		"TF_VAR_collector_image=collector@local") // runs as a process: no image is pulled
+	if os.Getenv("TF_CLI_CONFIG_FILE") == "" && os.Getenv("TF_PLUGIN_CACHE_DIR") == "" {
+		// The provider has 700 MB: it is downloaded once, not with each run.
+		env = append(env, "TF_PLUGIN_CACHE_DIR="+a.plugins, "TF_PLUGIN_CACHE_MAY_BREAK_DEPENDENCY_LOCK_FILE=true")
+	}
+	return env
 }
 
 // Outputs are a deployed stack's outputs.

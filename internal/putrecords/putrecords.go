@@ -45,21 +45,21 @@ const (
 // Put writes all entries, in as many calls as the limits ask for, and retries
 // what failed until ctx ends. It tells acked of each entry that Kinesis took,
 // and failed, which may be nil, of each attempt at an entry that it refused.
-// The error names the last refusal.
+// The error counts what is not on the stream and names the last refusal.
 func (w Writer) Put(ctx context.Context, entries []types.PutRecordsRequestEntry, acked func(i int), failed func(i int)) error {
 	todo := make([]int, len(entries))
 	for i := range todo {
 		todo[i] = i
 	}
 	backoff := retry.NewExponentialJitterBackoff(maxBackoff)
+	var reason error
 	for attempt := 0; ; attempt++ {
 		var refused []int
-		var reason error
 		for len(todo) > 0 {
 			call := next(entries, todo)
 			todo = todo[len(call):]
 			left, err := w.call(ctx, entries, call, acked)
-			if err != nil {
+			if err != nil && (reason == nil || ctx.Err() == nil) { // that ctx ended hides no refusal
 				reason = err
 			}
 			refused = append(refused, left...)
@@ -80,7 +80,7 @@ func (w Writer) Put(ctx context.Context, entries []types.PutRecordsRequestEntry,
 		select {
 		case <-time.After(wait):
 		case <-ctx.Done():
-			return fmt.Errorf("put %d of %d records on stream %s: %w", len(refused), len(entries), w.Stream, errors.Join(ctx.Err(), reason))
+			return fmt.Errorf("%d of %d records are not on stream %s: %w: %w", len(refused), len(entries), w.Stream, ctx.Err(), reason)
 		}
 	}
 }
@@ -106,6 +106,9 @@ func (w Writer) call(ctx context.Context, entries []types.PutRecordsRequestEntry
 		records[n] = entries[i]
 	}
 	out, err := w.Client.PutRecords(ctx, &kinesis.PutRecordsInput{StreamName: &w.Stream, Records: records})
+	if err == nil && len(out.Records) != len(indexes) {
+		err = fmt.Errorf("kinesis answered for %d of %d records", len(out.Records), len(indexes))
+	}
 	if err != nil {
 		return indexes, err
 	}
@@ -113,7 +116,7 @@ func (w Writer) call(ctx context.Context, entries []types.PutRecordsRequestEntry
 	for n, result := range out.Records {
 		if result.ErrorCode != nil {
 			refused = append(refused, indexes[n])
-			err = fmt.Errorf("%s", *result.ErrorCode)
+			err = errors.New(*result.ErrorCode)
 			continue
 		}
 		acked(indexes[n])

@@ -89,7 +89,8 @@ class Delivery(threading.Thread):
         self.stream = stream
         self.scope = get_account_id(), get_region()
         self.source_arn = (stream.get("kinesis_source") or {}).get("KinesisStreamARN")
-        self.positions = {shard_id: stream_reader.latest(shard) for shard_id, shard in self.shards().items()}
+        self.known_shards = self.shards()
+        self.positions = {shard_id: stream_reader.latest(shard) for shard_id, shard in self.known_shards.items()}
         self.changed = threading.Condition()
         self.buffer = Buffer()
 
@@ -100,14 +101,17 @@ class Delivery(threading.Thread):
 
     def run(self):
         with request_scope(*self.scope):
-            while firehose._streams.get(self.stream["name"]) is self.stream:
+            while self.exists():
                 try:
                     self.step()
                 except Exception:
                     logger.exception("delivery stream %s", self.stream["name"])
                     time.sleep(1)
             while self.buffer.records and self.destination():
-                self.deliver(attempts=1)
+                self.deliver()
+
+    def exists(self):
+        return firehose._streams.get(self.stream["name"]) is self.stream
 
     def step(self):
         seen = stream_reader.arrivals.seen(self.source_arn)
@@ -126,13 +130,19 @@ class Delivery(threading.Thread):
         return dict(source["shards"]) if source else {}
 
     def read_source(self):
-        for shard_id, shard in self.shards().items():
+        if self.destination() is None:
+            return  # not one that is delivered here
+        open_shards = self.shards()
+        for shard_id, shard in (self.known_shards | open_shards).items():
             # A shard that appears later is the child of one that was split or merged.
             position = self.positions.setdefault(shard_id, stream_reader.horizon(shard))
             records = stream_reader.read_after(shard, position, RECORDS_PER_READ)
             if records:
                 self.add([(record["ApproximateArrivalTimestamp"], _bytes(record["Data"])) for record in records])
                 self.positions[shard_id] = records[-1]["SequenceNumber"]
+                self.known_shards[shard_id] = shard
+            elif shard_id not in open_shards:
+                del self.known_shards[shard_id]  # closed, and read to its end
 
     def destination(self):
         return next((dest for dest in self.stream["destinations"] if dest["type"] in ("ExtendedS3", "S3")), None)
@@ -146,28 +156,36 @@ class Delivery(threading.Thread):
             return 0
         return self.buffer.opened + _hint(destination, "IntervalInSeconds") - time.monotonic()
 
-    def deliver(self, attempts=None):
-        """Write what is buffered; without a number of attempts, until it succeeds or the stream is deleted."""
+    def deliver(self):
+        """Write one buffer's worth of what is buffered."""
         destination = self.destination()
         with self.changed:
             records = self.buffer.take(_hint(destination, "SizeInMBs") * 1024 * 1024)
         if _left_to_stock(destination["config"]):
             _stock_deliver(self.stream, destination, [(firehose._record_id(), data) for _, data in records])
             return
-        objects = self.objects(destination["config"], records)
-        pause, attempt = SHORTEST_PAUSE_SECONDS, 0
-        while objects:
+        try:
+            objects = self.objects(destination["config"], records)
+        except Exception:
+            with self.changed:
+                self.buffer.put_back(records)
+            raise
+        for written in objects:
+            self.write(*written)
+
+    def write(self, bucket, key, body):
+        """Write one object; as long as the delivery stream exists, until it succeeds."""
+        pause = SHORTEST_PAUSE_SECONDS
+        while True:
             try:
-                object_store.put(*objects[0])
-                objects.pop(0)
-            except object_store.PutFailed as failure:
+                object_store.put(bucket, key, body)
+                return
+            except Exception as failure:
                 logger.warning("delivery stream %s: %s", self.stream["name"], failure)
-                attempt += 1
-                deleted = firehose._streams.get(self.stream["name"]) is not self.stream
-                if deleted or attempt == attempts:
-                    return
-                time.sleep(pause)
-                pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+            if not self.exists():
+                return
+            time.sleep(pause)
+            pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
 
     def objects(self, config, records):
         """The objects to write for these records, as arguments of object_store.put."""
@@ -206,6 +224,11 @@ class Buffer:
             self.opened = time.monotonic()
         self.records += records
         self.size += sum(len(data) for _, data in records)
+
+    def put_back(self, records):
+        newer, self.records, self.size = self.records, [], 0
+        self.extend(records)
+        self.extend(newer)
 
     def take(self, size):
         """Remove and return the oldest records, up to the first one that reaches size."""

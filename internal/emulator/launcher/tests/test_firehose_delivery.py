@@ -104,6 +104,19 @@ class Buffering(unittest.TestCase):
         delivery.create_bucket()
         self.assertEqual(list(delivery.wait_for_objects().values()), [b"early"])
 
+    def test_an_object_that_is_delivered_notifies_the_queue_of_its_bucket(self):
+        sqs = ministack.client("sqs")
+        delivery = Delivery()
+        url = sqs.create_queue(QueueName=delivery.name)["QueueUrl"]
+        s3.put_bucket_notification_configuration(Bucket=delivery.bucket, NotificationConfiguration={
+            "QueueConfigurations": [{"QueueArn": f"arn:aws:sqs:{REGION}:{ACCOUNT}:{delivery.name}",
+                                     "Events": ["s3:ObjectCreated:*"]}]})
+        sqs.purge_queue(QueueUrl=url)  # of the test event
+        delivery.put("announced")
+        (message,) = sqs.receive_message(QueueUrl=url, WaitTimeSeconds=10)["Messages"]
+        (key,) = delivery.objects()
+        self.assertEqual(json.loads(message["Body"])["Records"][0]["s3"]["object"]["key"], key)
+
     def test_records_put_directly_are_buffered_too(self):
         delivery = Delivery(seconds=1, source=False)
         firehose.put_record(DeliveryStreamName=delivery.name, Record={"Data": b"one\n"})

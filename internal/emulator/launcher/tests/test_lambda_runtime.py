@@ -103,11 +103,13 @@ class WorkersEnd(unittest.TestCase):
         pids = [invoke(name, {"seconds": 0}, client)[1]["pid"] for name in (idle, busy)]
         threading.Thread(target=call_and_lose, args=(client, busy), daemon=True).start()
         time.sleep(0.3)
+        started = time.monotonic()
         emulator.stop(how)
-        left = eventually(lambda: not any(map(is_running, pids)), timeout=3)
+        self.assertLess(time.monotonic() - started, 10)
+        ended = eventually(lambda: not any(map(is_running, pids)), timeout=3)
         for pid in filter(is_running, pids):
             os.kill(pid, signal.SIGKILL)
-        self.assertTrue(left, "workers outlived the emulator")
+        self.assertTrue(ended, "workers outlived the emulator")
 
 
 def call_and_lose(client, name):

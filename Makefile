@@ -1,0 +1,93 @@
+# Every target that needs set-up or built workloads makes them first.
+.DEFAULT_GOAL := help
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+PYTHON ?= python3
+
+export CHECKPOINT_DISABLE := 1
+
+# The race detector needs a C compiler; everything else does without.
+RACE := $(shell command -v cc >/dev/null && [ "$$(go env CGO_ENABLED)" = 1 ] && echo -race)
+# Packages whose tests need neither emulated AWS nor a synth.
+UNITS := ./cmd/... ./constructs/... ./internal/... ./stacks/...
+
+.PHONY: help
+help: ## Show this help
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: setup
+setup: .venv/installed ## Install emulated AWS and DuckDB into .venv (again only when their pins change)
+
+.venv/installed: internal/emulator/requirements.txt
+	@echo "installing emulated AWS into .venv (once, about a minute)"
+	@$(PYTHON) -c 'import sys; sys.exit("Python %d.%d is too old, 3.10 or newer is needed" % sys.version_info[:2] if sys.version_info < (3, 10) else 0)'
+	@rm -rf .venv
+	@$(PYTHON) -m venv .venv || { echo "python3 cannot make virtual environments; on Debian: apt-get install python3-venv" >&2; exit 1; }
+	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+.PHONY: build
+build: ## Compile the workloads and the tools into build/
+	@go run ./internal/asset/build
+
+.PHONY: demo
+demo: setup build ## Take events through the whole pipeline on this machine; EVENTS=FILE a log in the REES46 format, KEEP=1 leaves it running
+	@build/shopstream demo $(if $(EVENTS),--events "$(EVENTS)") $(if $(KEEP),--keep)
+
+.PHONY: demo-stop
+demo-stop: build ## Stop a demo that was left running
+	@build/shopstream demo stop
+
+.PHONY: doctor
+doctor: build ## Say what this machine lacks, and how to get it; ENV=x checks an environment's settings too
+	@build/shopstream doctor $(if $(ENV),--env "$(ENV)")
+
+.PHONY: synth
+synth: build ## Write every stack as Terraform JSON to cdktf.out/; SHOPSTREAM_STACKS=prod writes some
+	@build/infrastructure
+
+.PHONY: check
+check: lint ## Fast checks: format, vet, staticcheck, unit tests
+	@go test $(RACE) $(UNITS)
+
+.PHONY: lint
+lint: ## Format, vet and staticcheck
+	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$unformatted" ] || { echo "run gofmt -w on: $$unformatted" >&2; exit 1; }
+	@go vet ./...
+	@go tool -modfile=tools/go.mod staticcheck ./...
+
+.PHONY: test
+test: setup build lint ## Everything that CI runs
+	@.venv/bin/python -m unittest discover -q -s internal/emulator/launcher/tests
+	@go test -count=1 $(RACE) $(UNITS)
+	@go test -count=1 -timeout 30m ./test/...
+
+.PHONY: golden
+golden: ## Rewrite the golden files after a change that was meant
+	@go test ./test -run '^TestStacksMatchTheirGoldenFiles$$' -update
+
+.PHONY: bench
+bench: build ## Measure the start of a synth against the plain start, and each stack
+	@go test ./test -run '^$$' -bench . -benchtime 1x -timeout 20m
+
+.PHONY: deploy
+deploy: settings ## Deploy an environment: make deploy ENV=dev; CI=1 asks nothing
+	@if command -v cdktf >/dev/null; then cdktf deploy $(ENV) --skip-provider-lock $(if $(CI),--auto-approve); else \
+	  terraform -chdir=cdktf.out/stacks/$(ENV) init -input=false && terraform -chdir=cdktf.out/stacks/$(ENV) apply; fi
+
+.PHONY: destroy
+destroy: settings ## Destroy an environment: make destroy ENV=dev; CI=1 asks nothing
+	@if command -v cdktf >/dev/null; then cdktf destroy $(ENV) --skip-provider-lock $(if $(CI),--auto-approve); else \
+	  terraform -chdir=cdktf.out/stacks/$(ENV) init -input=false && terraform -chdir=cdktf.out/stacks/$(ENV) destroy $(if $(CI),-auto-approve); fi
+
+.PHONY: settings
+settings: build
+	@[ -n "$(ENV)" ] || { echo "ENV is required, such as ENV=dev" >&2; exit 2; }
+	@[ "$(ENV)" != local ] || { echo "the stack local lives in the demo; run make demo" >&2; exit 2; }
+	@SHOPSTREAM_STACKS="$(ENV)" build/infrastructure
+	@build/shopstream doctor --env "$(ENV)"
+
+.PHONY: clean
+clean: ## Remove what was built, installed and written
+	@[ ! -x build/shopstream ] || build/shopstream demo stop
+	@rm -rf build cdktf.out .venv

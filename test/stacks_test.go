@@ -1,0 +1,258 @@
+package test
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/aws/jsii-runtime-go"
+	"github.com/hashicorp/terraform-cdk-go/cdktf"
+
+	"github.com/shopstream/shopstream/internal/asset"
+	"github.com/shopstream/shopstream/stacks"
+	"github.com/shopstream/shopstream/test/synth"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files")
+
+var environments = []stacks.Environment{stacks.Local, stacks.Dev, stacks.Staging, stacks.Prod}
+
+// newStack defines env's stack with a function that holds no code.
+func newStack(t *testing.T, env stacks.Environment) cdktf.TerraformStack {
+	t.Helper()
+	code, err := asset.Fixture(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	stack, err := stacks.New(cdktf.Testing_App(nil), env, stacks.Workloads{Preprocess: code})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return stack
+}
+
+// contentHash is that of an asset, which changes with every build.
+var contentHash = regexp.MustCompile(`[0-9A-F]{32}`)
+
+func TestStacksMatchTheirGoldenFiles(t *testing.T) {
+	for _, env := range environments {
+		t.Run(env.Name, func(t *testing.T) {
+			got := contentHash.ReplaceAllString(*cdktf.Testing_Synth(newStack(t, env), jsii.Bool(true)), "CONTENT_HASH") + "\n"
+			path := filepath.Join("testdata", "golden", env.Name+".json")
+			if *update {
+				if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+					t.Fatal(err)
+				}
+				if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got != string(want) {
+				t.Errorf("%s differs; if that is meant, run make golden and review its diff\n%s", path, firstDifference(got, string(want)))
+			}
+		})
+	}
+}
+
+func firstDifference(got, want string) string {
+	a, b := strings.Split(got, "\n"), strings.Split(want, "\n")
+	for i := range min(len(a), len(b)) {
+		if a[i] != b[i] {
+			return "first at line " + strconv.Itoa(i+1) + ":\n  got  " + a[i] + "\n  want " + b[i]
+		}
+	}
+	return "one has more lines"
+}
+
+func TestStackBase(t *testing.T) {
+	prod, local := synth.Decode(t, newStack(t, stacks.Prod)), synth.Decode(t, newStack(t, stacks.Local))
+
+	t.Run("keeps its state in the account's bucket, locked by a file", func(t *testing.T) {
+		var got struct {
+			Backend struct {
+				S3 struct {
+					Bucket, Key, Region string
+					Encrypt             bool
+					Lock                bool `json:"use_lockfile"`
+				}
+			}
+			Providers struct {
+				AWS struct{ Source, Version string }
+			} `json:"required_providers"`
+		}
+		if err := json.Unmarshal(prod.Terraform, &got); err != nil {
+			t.Fatal(err)
+		}
+		s3 := got.Backend.S3
+		if s3.Bucket != "shopstream-state-777788889999-eu-west-1" || s3.Key != "prod/terraform.tfstate" || s3.Region != "eu-west-1" || !s3.Encrypt || !s3.Lock {
+			t.Errorf("got %+v", s3)
+		}
+		if got.Providers.AWS.Version != "~> 5.99" {
+			t.Errorf("got provider version %q, want ~> 5.99", got.Providers.AWS.Version)
+		}
+	})
+	type awsProvider struct {
+		Alias, Region string
+		Accounts      []string `json:"allowed_account_ids"`
+		Tags          []struct {
+			Tags map[string]string
+		} `json:"default_tags"`
+		Endpoints []map[string]string
+	}
+	decode := func(t *testing.T, template synth.Template) (providers []awsProvider) {
+		for _, raw := range template.Provider["aws"] {
+			var p awsProvider
+			if err := json.Unmarshal(raw, &p); err != nil {
+				t.Fatal(err)
+			}
+			providers = append(providers, p)
+		}
+		return providers
+	}
+	t.Run("has providers for its region, copies and the edge, each for its account and with tags", func(t *testing.T) {
+		var got [][2]string
+		for _, p := range decode(t, prod) {
+			got = append(got, [2]string{p.Alias, p.Region})
+			if !reflect.DeepEqual(p.Accounts, []string{"777788889999"}) || p.Tags[0].Tags["environment"] != "prod" || p.Endpoints != nil {
+				t.Errorf("got %+v", p)
+			}
+		}
+		if want := [][2]string{{"", "eu-west-1"}, {"replica", "eu-central-1"}, {"edge", "us-east-1"}}; !reflect.DeepEqual(got, want) {
+			t.Errorf("got %v, want %v", got, want)
+		}
+	})
+	t.Run("sends every service to an emulator where it is emulated", func(t *testing.T) {
+		for _, p := range decode(t, local) {
+			if len(p.Endpoints) != 1 || len(p.Endpoints[0]) < 200 {
+				t.Fatalf("got %d endpoints of provider %q", len(p.Endpoints[0]), p.Alias)
+			}
+			for service, endpoint := range p.Endpoints[0] {
+				if endpoint != "${var.moto_endpoint}" && endpoint != "${var.ministack_endpoint}" {
+					t.Errorf("%s goes to %s", service, endpoint)
+				}
+			}
+		}
+	})
+	t.Run("takes settings as variables without defaults", func(t *testing.T) {
+		if len(prod.Variable) == 0 {
+			t.Fatal("got no variables")
+		}
+		for name, raw := range prod.Variable {
+			var variable map[string]any
+			if err := json.Unmarshal(raw, &variable); err != nil {
+				t.Fatal(err)
+			}
+			if _, has := variable["default"]; has || variable["description"] == "" {
+				t.Errorf("%s: got %v, want a description and no default", name, variable)
+			}
+		}
+	})
+}
+
+func TestDestroyingDataTakesTwoSettings(t *testing.T) {
+	for _, env := range environments {
+		template := synth.Decode(t, newStack(t, env))
+		seen := 0
+		for _, kind := range []string{"aws_s3_bucket", "aws_kinesis_stream", "aws_dynamodb_table", "aws_kms_key"} {
+			for name, raw := range template.Resource[kind] {
+				var got struct {
+					Lifecycle struct {
+						Prevent bool `json:"prevent_destroy"`
+					}
+				}
+				if err := json.Unmarshal(raw, &got); err != nil {
+					t.Fatal(err)
+				}
+				if seen++; got.Lifecycle.Prevent != env.Protect {
+					t.Errorf("%s: %s.%s: got prevent_destroy %v, want %v", env.Name, kind, name, got.Lifecycle.Prevent, env.Protect)
+				}
+			}
+		}
+		if seen < 10 {
+			t.Errorf("%s: looked at %d resources that hold data, want at least 10", env.Name, seen)
+		}
+	}
+	if !stacks.Staging.Protect || !stacks.Prod.Protect {
+		t.Error("staging and prod must be protected")
+	}
+}
+
+func TestTwoSynthsInTwoFoldersAreIdentical(t *testing.T) {
+	program := buildProgram(t)
+	one, two := t.TempDir(), filepath.Join(t.TempDir(), "with a space")
+	runProgram(t, program, "CDKTF_OUTDIR="+one)
+	runProgram(t, program, "CDKTF_OUTDIR="+two)
+	wantSameTree(t, one, two)
+	root, err := asset.Root()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, content := range readTree(t, one) {
+		for _, path := range []string{root, one, os.TempDir()} {
+			if strings.HasSuffix(name, ".json") && bytes.Contains([]byte(content), []byte(path)) {
+				t.Errorf("%s holds the path %s", name, path)
+			}
+		}
+	}
+}
+
+func TestProgramSynthesizesTheStacksThatAreNamed(t *testing.T) {
+	program := buildProgram(t)
+	out := t.TempDir()
+	runProgram(t, program, "CDKTF_OUTDIR="+out, "SHOPSTREAM_STACKS=prod,dev")
+	found, err := filepath.Glob(filepath.Join(out, "stacks", "*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, path := range found {
+		found[i] = filepath.Base(path)
+	}
+	if slices.Sort(found); !reflect.DeepEqual(found, []string{"dev", "prod"}) {
+		t.Errorf("got %v, want dev and prod", found)
+	}
+}
+
+func TestProgramNamesAnUnknownStackBeforeItStartsNode(t *testing.T) {
+	cmd := exec.Command(buildProgram(t))
+	cmd.Dir = ".."
+	cmd.Env = append(os.Environ(), "SHOPSTREAM_STACKS=prd", "JSII_NODE=/nonexistent/node", "CDKTF_OUTDIR="+t.TempDir())
+	out, err := cmd.CombinedOutput()
+	want := `SHOPSTREAM_STACKS names the unknown stack "prd"; known are local, dev, staging, prod` + "\n"
+	if err == nil || string(out) != want {
+		t.Errorf("got %q, %v, want %q and a failure", out, err, want)
+	}
+}
+
+func TestTerraformAcceptsEveryStack(t *testing.T) {
+	if _, err := exec.LookPath("terraform"); err != nil {
+		if os.Getenv("CI") != "" {
+			t.Fatal(err)
+		}
+		t.Skip("terraform is not installed")
+	}
+	out := t.TempDir()
+	runProgram(t, buildProgram(t), "CDKTF_OUTDIR="+out)
+	for _, env := range environments {
+		t.Run(env.Name, func(t *testing.T) {
+			dir := filepath.Join(out, "stacks", env.Name)
+			for _, args := range [][]string{{"init", "-backend=false", "-input=false", "-no-color"}, {"validate", "-no-color"}} {
+				if output, err := exec.Command("terraform", append([]string{"-chdir=" + dir}, args...)...).CombinedOutput(); err != nil {
+					t.Fatalf("terraform %s: %v\n%s", args[0], err, output)
+				}
+			}
+		})
+	}
+}
