@@ -16,6 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/spf13/cobra"
 
+	"github.com/shopstream/shopstream/constructs/event"
 	"github.com/shopstream/shopstream/internal/emulator"
 	"github.com/shopstream/shopstream/internal/ledger"
 	"github.com/shopstream/shopstream/internal/process"
@@ -87,6 +88,7 @@ type demo struct {
 	aws       *emulator.AWS
 	endpoints endpoints
 	source    traffic.Source
+	shops     []event.Shop
 	log       *traffic.LogResult // nil for simulated shoppers
 	sent      traffic.Sent
 	statement ledger.Statement
@@ -114,6 +116,13 @@ func (d *demo) run(ctx context.Context) (err error) {
 	if err := errors.Join(missing(ctx, d.root)...); err != nil {
 		return fmt.Errorf("this machine lacks:\n%w\nshopstream doctor tells more", err)
 	}
+	if d.listen, err = emulator.Reserve(d.listen); err != nil {
+		return err
+	}
+	if d.source, err = d.simulation.Source(); err != nil {
+		return err
+	}
+	d.shops = d.source.Shops // shopstream simulate works with a kept demo, whatever that was sent
 	if d.events != "" {
 		file, err := os.Open(d.events)
 		if err != nil {
@@ -123,8 +132,7 @@ func (d *demo) run(ctx context.Context) (err error) {
 		if d.source, d.log, err = traffic.Log(file); err != nil {
 			return fmt.Errorf("%s: %w", d.events, err)
 		}
-	} else if d.source, err = d.simulation.Source(); err != nil {
-		return err
+		d.shops = append(d.shops, d.source.Shops...)
 	}
 	if err := clear(d.dir); err != nil {
 		return err
@@ -254,10 +262,10 @@ func (d *demo) deploy(ctx context.Context, report func(done, total int)) error {
 	return err
 }
 
-// register writes the source's shops into the registry.
+// register writes the shops into the registry.
 func (d *demo) register(ctx context.Context) error {
 	client := dynamodb.NewFromConfig(d.aws.Config())
-	for _, shop := range d.source.Shops {
+	for _, shop := range d.shops {
 		item, err := attributevalue.MarshalMap(shop)
 		if err != nil {
 			return err

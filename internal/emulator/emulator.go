@@ -214,7 +214,7 @@ func (a *AWS) RunCollector(ctx context.Context, binary, taskDefinition, listen s
 	for _, variable := range out.TaskDefinition.ContainerDefinitions[0].Environment {
 		env = append(env, *variable.Name+"="+*variable.Value)
 	}
-	address, err := reserve(listen)
+	address, err := Reserve(listen)
 	if err != nil {
 		return nil, "", err
 	}
@@ -226,11 +226,11 @@ func (a *AWS) RunCollector(ctx context.Context, binary, taskDefinition, listen s
 	return p, url, answers(ctx, p, url+"/readyz")
 }
 
-// reserve checks that listen is free, and chooses a port where its port is 0.
-func reserve(listen string) (string, error) {
+// Reserve checks that listen is free, and chooses a port where its port is 0.
+func Reserve(listen string) (string, error) {
 	l, err := net.Listen("tcp", listen)
 	if err != nil {
-		return "", fmt.Errorf("the collector cannot listen on %s (%w); choose another address with --listen", listen, err)
+		return "", fmt.Errorf("the collector cannot listen on %s (%w); choose another with --listen", listen, err)
 	}
 	defer l.Close()
 	return l.Addr().String(), nil

@@ -41,8 +41,8 @@ type settings struct{ listen, stream, table string }
 func settingsFrom(getenv func(string) string) (settings, error) {
 	s := settings{getenv("LISTEN"), getenv("GATEWAY_STREAM"), getenv("REGISTRY_TABLE")}
 	var errs []error
-	for name, value := range map[string]string{"LISTEN": s.listen, "GATEWAY_STREAM": s.stream, "REGISTRY_TABLE": s.table} {
-		if value == "" {
+	for _, name := range []string{"LISTEN", "GATEWAY_STREAM", "REGISTRY_TABLE"} {
+		if getenv(name) == "" {
 			errs = append(errs, fmt.Errorf("environment variable %s is required", name))
 		}
 	}
@@ -77,7 +77,7 @@ func run(ctx context.Context, getenv func(string) string) error {
 		Handler:           s.routes(),
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       30 * time.Second,
-		WriteTimeout:      30 * time.Second,
+		WriteTimeout:      40 * time.Second, // it begins before the body is read
 		IdleTimeout:       75 * time.Second, // longer than the load balancer's 60 s, so that it never uses a closed connection
 		MaxHeaderBytes:    16 << 10,
 	}
@@ -86,16 +86,15 @@ func run(ctx context.Context, getenv func(string) string) error {
 	slog.Info("collector listens", "address", listener.Addr().String(), "instance", s.producer.instance)
 
 	select {
-	case err := <-served:
-		stopProducing()
-		return fmt.Errorf("serve: %w", err)
+	case err = <-served:
+		err = fmt.Errorf("serve: %w", err)
 	case <-ctx.Done():
 	}
-	s.ready.Store(false)
+	s.draining.Store(true)
 	slog.Info("collector drains")
 	draining, cancel := context.WithTimeout(context.Background(), shutdownTimeout)
 	defer cancel()
-	err = errors.Join(httpServer.Shutdown(draining), s.producer.drain(draining))
+	err = errors.Join(err, httpServer.Shutdown(draining), s.producer.drain(draining))
 	stopProducing()
 	<-produced
 	return err
@@ -112,6 +111,9 @@ func (s *server) becomeReady(ctx context.Context) {
 			return
 		}
 		slog.Warn("collector is not ready", "error", err)
-		time.Sleep(time.Second)
+		select {
+		case <-time.After(time.Second):
+		case <-ctx.Done():
+		}
 	}
 }

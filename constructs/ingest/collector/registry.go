@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"sync"
 	"time"
 
@@ -17,8 +18,11 @@ import (
 )
 
 const (
-	registryAge      = 60 * time.Second // how long an answer is good
-	maxUnknownCached = 10_000           // wrong keys are an attacker's to choose
+	registryAge      = 60 * time.Second       // how long an answer is good
+	registryRest     = 5 * time.Second        // after a failure, how long a known shop's last answer stays good
+	askTimeout       = 2 * time.Second        // leaves Kinesis a part of answerTimeout
+	refreshTimeout   = 500 * time.Millisecond // how long a known shop waits for a new answer
+	maxUnknownCached = 10_000                 // wrong keys are an attacker's to choose
 )
 
 var (
@@ -51,8 +55,8 @@ type registry struct {
 }
 
 type answer struct {
-	shop *shop // nil: the registry has no such key
-	at   time.Time
+	shop  *shop // nil: the registry has no such key
+	until time.Time
 }
 
 func newRegistry(client dynamodbAPI, table string, now func() time.Time) *registry {
@@ -72,12 +76,24 @@ func (r *registry) lookup(ctx context.Context, key string) (*shop, error) {
 	r.mu.Lock()
 	known, ok := r.answers[key]
 	r.mu.Unlock()
-	if !ok || r.now().Sub(known.at) > registryAge {
-		got, err, _ := r.flights.Do(key, func() (any, error) { return r.ask(ctx, key, known.shop) })
-		switch {
-		case err == nil:
-			known = got.(answer)
-		case known.shop == nil:
+	if !ok || r.now().After(known.until) {
+		if known.shop != nil {
+			var cancel context.CancelFunc
+			ctx, cancel = context.WithTimeout(ctx, refreshTimeout)
+			defer cancel()
+		}
+		// Others wait for the same answer: it does not end with this request.
+		flight := r.flights.DoChan(key, func() (any, error) { return r.ask(context.WithoutCancel(ctx), key, known.shop) })
+		var err error
+		select {
+		case got := <-flight:
+			if err = got.Err; err == nil {
+				known = got.Val.(answer)
+			}
+		case <-ctx.Done():
+			err = ctx.Err()
+		}
+		if err != nil && known.shop == nil {
 			return nil, fmt.Errorf("%w: %w", errRegistryAway, err)
 		}
 	}
@@ -87,24 +103,20 @@ func (r *registry) lookup(ctx context.Context, key string) (*shop, error) {
 	return known.shop, nil
 }
 
+// ask asks the table and remembers the answer. Where it fails and the shop is
+// known, from before, that serves for a while: a table that is away is not
+// asked with every request.
 func (r *registry) ask(ctx context.Context, key string, before *shop) (answer, error) {
-	out, err := r.client.GetItem(ctx, &dynamodb.GetItemInput{
-		TableName: &r.table,
-		Key:       map[string]types.AttributeValue{"shop_key": &types.AttributeValueMemberS{Value: key}},
-	})
-	if err != nil {
+	found, err := r.get(ctx, key)
+	a := answer{found, r.now().Add(registryAge)}
+	switch {
+	case err != nil && before == nil:
 		return answer{}, err
-	}
-	a := answer{at: r.now()}
-	if out.Item != nil {
-		a.shop = &shop{}
-		if err := attributevalue.UnmarshalMap(out.Item, &a.shop.Shop); err != nil {
-			return answer{}, fmt.Errorf("decode shop: %w", err)
-		}
-		a.shop.limit = rate.NewLimiter(rate.Limit(a.shop.EventsPerSecond), max(a.shop.EventsPerSecond, event.MaxBatchEvents))
-		if before != nil && before.EventsPerSecond == a.shop.EventsPerSecond {
-			a.shop.limit = before.limit // what is used up stays so
-		}
+	case err != nil:
+		slog.Warn("the registry does not answer: a known shop goes on", "shop_id", before.ID, "error", err)
+		a = answer{before, r.now().Add(registryRest)}
+	case found != nil && before != nil && before.EventsPerSecond == found.EventsPerSecond:
+		found.limit = before.limit // what is used up stays so
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -115,6 +127,25 @@ func (r *registry) ask(ctx context.Context, key string, before *shop) (answer, e
 	}
 	r.answers[key] = a
 	return a, nil
+}
+
+// get returns the shop of key, or nil where there is none.
+func (r *registry) get(ctx context.Context, key string) (*shop, error) {
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	out, err := r.client.GetItem(ctx, &dynamodb.GetItemInput{
+		TableName: &r.table,
+		Key:       map[string]types.AttributeValue{"shop_key": &types.AttributeValueMemberS{Value: key}},
+	})
+	if err != nil || out.Item == nil {
+		return nil, err
+	}
+	found := &shop{}
+	if err := attributevalue.UnmarshalMap(out.Item, &found.Shop); err != nil {
+		return nil, fmt.Errorf("decode shop: %w", err)
+	}
+	found.limit = rate.NewLimiter(rate.Limit(found.EventsPerSecond), max(found.EventsPerSecond, event.MaxBatchEvents))
+	return found, nil
 }
 
 func (r *registry) forgetUnknown() {

@@ -30,7 +30,8 @@ type server struct {
 	registry *registry
 	producer *producer
 	now      func() time.Time
-	ready    atomic.Bool
+	ready    atomic.Bool // the registry has answered
+	draining atomic.Bool // the task is ending
 }
 
 func (s *server) routes() http.Handler {
@@ -39,7 +40,7 @@ func (s *server) routes() http.Handler {
 	mux.HandleFunc("OPTIONS /v1/events", s.preflight)
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
-		if !s.ready.Load() {
+		if !s.ready.Load() || s.draining.Load() {
 			w.WriteHeader(http.StatusServiceUnavailable)
 		}
 	})
@@ -113,6 +114,10 @@ func (s *server) accept(r *http.Request) (int, error) {
 	if err != nil {
 		return 0, malformed(err)
 	}
+	batch.SentAt = batch.SentAt.UTC()
+	if _, err := batch.SentAt.MarshalText(); err != nil { // its offset carries it out of the years 0 to 9999: no frame could hold it
+		return 0, refusal{http.StatusBadRequest, "malformed_envelope", "/sent_at must be in the years 0 to 9999 of UTC", "/sent_at"}
+	}
 	if err := checkCaps(batch); err != nil {
 		return 0, err
 	}
@@ -136,28 +141,33 @@ func (s *server) accept(r *http.Request) (int, error) {
 	return len(batch.Events), nil
 }
 
-// readBody returns the body, decompressed, or a refusal where it is over the cap.
+// readBody returns the body, decompressed, or a refusal where it is over the
+// cap. What the network cut short is not the batch's fault: it comes again.
 func readBody(r *http.Request) ([]byte, error) {
-	var body io.Reader = http.MaxBytesReader(nil, r.Body, event.MaxBatchBytes)
-	if strings.EqualFold(r.Header.Get("Content-Encoding"), "gzip") {
-		unzipped, err := gzip.NewReader(body)
-		if err != nil {
-			return nil, refusal{http.StatusBadRequest, "malformed_json", "the body is not gzip, as its Content-Encoding says", ""}
-		}
-		body = unzipped
-	}
-	var b bytes.Buffer
-	n, err := b.ReadFrom(io.LimitReader(body, event.MaxBatchBytes+1))
-	var tooLarge *http.MaxBytesError
+	tooLarge := refusal{http.StatusRequestEntityTooLarge, "batch_too_large", fmt.Sprintf("a batch has at most %d bytes", event.MaxBatchBytes), ""}
+	body, err := io.ReadAll(io.LimitReader(r.Body, event.MaxBatchBytes+1))
 	switch {
-	case n > event.MaxBatchBytes || errors.As(err, &tooLarge):
-		return nil, refusal{http.StatusRequestEntityTooLarge, "batch_too_large", fmt.Sprintf("a batch has at most %d bytes", event.MaxBatchBytes), ""}
 	case err != nil:
-		return nil, refusal{http.StatusBadRequest, "malformed_json", "the body ends early", ""}
+		return nil, refusal{http.StatusRequestTimeout, "body_incomplete", "the body did not arrive whole; send the batch again", ""}
+	case len(body) > event.MaxBatchBytes:
+		return nil, tooLarge
+	case !strings.EqualFold(r.Header.Get("Content-Encoding"), "gzip"):
+		return body, nil
 	}
-	return b.Bytes(), nil
+	unzipped, err := gzip.NewReader(bytes.NewReader(body))
+	if err == nil {
+		body, err = io.ReadAll(io.LimitReader(unzipped, event.MaxBatchBytes+1))
+	}
+	switch {
+	case err != nil:
+		return nil, refusal{http.StatusBadRequest, "malformed_json", "the body is not gzip, as its Content-Encoding says", ""}
+	case len(body) > event.MaxBatchBytes:
+		return nil, tooLarge
+	}
+	return body, nil
 }
 
+// malformed names the first few problems: a body can have one at every byte.
 func malformed(err error) error {
 	var problems event.Problems
 	if !errors.As(err, &problems) {
@@ -167,7 +177,7 @@ func malformed(err error) error {
 	if problems[0].Rule == "json" {
 		code = "malformed_json"
 	}
-	return refusal{http.StatusBadRequest, code, problems.Error(), problems[0].Pointer}
+	return refusal{http.StatusBadRequest, code, problems[:min(len(problems), 10)].Error(), problems[0].Pointer}
 }
 
 func checkCaps(batch event.Batch) error {
@@ -187,7 +197,7 @@ func checkCaps(batch event.Batch) error {
 func (s *server) receive(r *http.Request, batch event.Batch, shop *shop) []keyed {
 	receivedAt := s.now().UTC()
 	if shop.Backfill {
-		receivedAt = batch.SentAt.UTC()
+		receivedAt = batch.SentAt
 	}
 	ip, userAgent := cutIP(r), r.UserAgent()
 	if len(userAgent) > event.MaxString {
@@ -202,7 +212,7 @@ func (s *server) receive(r *http.Request, batch event.Batch, shop *shop) []keyed
 		_ = json.Unmarshal(raw, &ids) // ids of another type are preprocess's to reject: any partition will do
 		events[i] = keyed{
 			event.Received{
-				ShopID: shop.ID, BatchID: batch.BatchID, BatchSeq: batch.Seq, SentAt: batch.SentAt.UTC(), ReceivedAt: receivedAt,
+				ShopID: shop.ID, BatchID: batch.BatchID, BatchSeq: batch.Seq, SentAt: batch.SentAt, ReceivedAt: receivedAt,
 				Trust: event.TrustBrowser, IP: ip, UserAgent: strings.ToValidUTF8(userAgent, ""), Event: raw,
 			},
 			event.VirtualPartition(shop.ID, ids.VisitorID, ids.EventID),

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"time"
 
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
@@ -45,6 +46,11 @@ func (f *function) handle(ctx context.Context, batch events.KinesisEvent) (event
 		}
 		frames = append(frames, frame)
 	}
+	if deadline, ok := ctx.Deadline(); ok { // there Lambda kills the function, and nobody hears why
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, deadline.Add(-time.Until(deadline)/10))
+		defer cancel()
+	}
 	if err := f.process(ctx, frames); err != nil {
 		slog.Error("frames not processed", "frames", len(frames), "error", err)
 		return response, err // all of them come again
@@ -77,12 +83,18 @@ func (f *function) process(ctx context.Context, frames []event.Frame) error {
 			}
 		}
 	}
-	return errors.Join(
-		f.write(ctx, f.ledger, "receipts", receipts),
-		f.write(ctx, f.quarantine, "events", rejects),
-		f.put(ctx, packers),
-	)
+	if err := f.write(ctx, f.ledger, "receipts", receipts); err != nil {
+		return err
+	}
+	if err := f.write(ctx, f.quarantine, "events", rejects); err != nil {
+		return err
+	}
+	return f.put(ctx, packers)
 }
+
+// maxProblems bounds a quarantined event's message: an event of 32 KiB can have
+// thousands of problems.
+const maxProblems = 20
 
 // sift turns a received event into a stored or a quarantined one.
 func sift(frame event.Frame, position int, received event.Received) (event.Stored, *event.Quarantined) {
@@ -97,6 +109,7 @@ func sift(frame event.Frame, position int, received event.Received) (event.Store
 		var problems event.Problems
 		if errors.As(err, &problems) {
 			q.Reason, q.Pointer = problems[0].Rule, problems[0].Pointer
+			q.Message = problems[:min(len(problems), maxProblems)].Error()
 		}
 		return event.Stored{}, q
 	}

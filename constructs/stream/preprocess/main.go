@@ -40,7 +40,7 @@ func newFunction(ctx context.Context, getenv func(string) string) (*function, er
 	f := &function{quarantine: required("QUARANTINE_BUCKET"), ledger: required("LEDGER_BUCKET")}
 	stream := required("EVENTS_STREAM")
 	lanes, err := strconv.Atoi(required("LANES"))
-	if err != nil || lanes < 1 {
+	if getenv("LANES") != "" && (err != nil || lanes < 1) {
 		errs = append(errs, fmt.Errorf("environment variable LANES must be a number of 1 or more, got %q", getenv("LANES")))
 	}
 	f.lanes = lanes
