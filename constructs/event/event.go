@@ -6,6 +6,7 @@ package event
 
 import (
 	"encoding/json"
+	"regexp"
 	"time"
 )
 
@@ -26,6 +27,7 @@ const (
 	MaxCustom      = 50   // keys of custom
 	MaxString      = 1024 // bytes of any text that a shop chooses
 	MaxURL         = 4096 // bytes
+	MaxAmount      = 1e12 // of a currency's units: sums stay finite
 	MaxEventAge    = 30 * 24 * time.Hour
 	MaxEventFuture = time.Hour
 )
@@ -214,4 +216,21 @@ type Quarantined struct {
 	Component     string          `json:"component"`
 	SchemaVersion int             `json:"schema_version"`
 	Original      json.RawMessage `json:"original"`
+}
+
+// escapes matches the escapes of a JSON text, surrogates in pairs.
+var escapes = regexp.MustCompile(`(?i)\\ud[89ab][0-9a-f]{2}\\ud[c-f][0-9a-f]{2}|\\u[0-9a-f]{4}|\\.`)
+
+// MarshalJSON writes U+FFFD for each half of a surrogate pair in the original,
+// as Go decodes it. Browsers send halves where a script cut an emoji in two,
+// and DuckDB refuses the whole file for one.
+func (q Quarantined) MarshalJSON() ([]byte, error) {
+	q.Original = escapes.ReplaceAllFunc(q.Original, func(escape []byte) []byte {
+		if len(escape) == 6 && (escape[2] == 'd' || escape[2] == 'D') && escape[3] >= '8' {
+			return []byte(`\ufffd`)
+		}
+		return escape
+	})
+	type plain Quarantined // without this method
+	return json.Marshal(plain(q))
 }

@@ -36,6 +36,10 @@ const (
 	// MaxFrameBytes is the most that a frame's events may take before
 	// compression; it bounds what a reader allocates.
 	MaxFrameBytes = 4 << 20
+
+	// minEventBytes is less than the smallest event takes: no header makes a
+	// reader allocate for more events than the frame can hold.
+	minEventBytes = 100
 )
 
 var (
@@ -98,7 +102,7 @@ func (f *Frame) UnmarshalBinary(b []byte) error {
 		FirstEvent: binary.BigEndian.Uint64(b[56:]),
 		CreatedAt:  time.UnixMilli(int64(binary.BigEndian.Uint64(b[64:]))).UTC(),
 	}
-	if size > MaxFrameBytes || count > size || got.Partition >= VirtualPartitions {
+	if size > MaxFrameBytes || int(count) > int(size)/minEventBytes || got.Partition >= VirtualPartitions {
 		return fmt.Errorf("frame %s has an impossible header", got.ID)
 	}
 	lines, err := decoder.DecodeAll(b[frameHeader:], make([]byte, 0, size))

@@ -49,6 +49,9 @@ func (p *Packer) Add(e Stored) error {
 		return fmt.Errorf("encode event at position %d of frame %s: %w", e.FramePosition, e.FrameID, err)
 	}
 	const headroom = 1 << 10
+	if len(line)+headroom > MaxPackBytes { // never one that the collector took
+		return fmt.Errorf("event at position %d of frame %s has %d bytes, more than a pack holds", e.FramePosition, e.FrameID, len(line))
+	}
 	frameBytes := 64 * (len(p.frames) + 1)
 	if p.events.Len() > 0 && p.events.Len()+len(line)+frameBytes+headroom > MaxPackBytes {
 		p.seal()

@@ -7,6 +7,9 @@ import (
 	"fmt"
 	"hash/fnv"
 	"io"
+	"maps"
+	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -49,6 +52,24 @@ func (ps *Problems) text(pointer, value string, required bool, limit int) {
 	}
 }
 
+// time checks a time that a sender's clock tells. Beyond these years it has no
+// form in JSON once it is in UTC.
+func (ps *Problems) time(pointer string, value time.Time) {
+	switch year := value.UTC().Year(); {
+	case value.IsZero():
+		ps.add(pointer, "required", "is required: a time of RFC 3339")
+	case year < 1970 || year > 9998:
+		ps.add(pointer, "range", "must be of the years 1970 to 9998")
+	}
+}
+
+// amount checks a sum of money that must be over 0.
+func (ps *Problems) amount(pointer string, value float64) {
+	if value <= 0 || value > MaxAmount {
+		ps.add(pointer, "range", "must be over 0 and at most %g", MaxAmount)
+	}
+}
+
 func (ps *Problems) currency(pointer, value string) {
 	isUpper := func(r rune) bool { return r >= 'A' && r <= 'Z' }
 	if len(value) != 3 || strings.IndexFunc(value, func(r rune) bool { return !isUpper(r) }) >= 0 {
@@ -60,25 +81,20 @@ func (ps *Problems) currency(pointer, value string) {
 // The error is a Problems.
 func UnmarshalBatch(body []byte) (Batch, error) {
 	var b Batch
-	if err := unmarshal(body, &b); err != nil {
-		if err.Rule == "time" {
-			err.Pointer = "/sent_at" // the one time of an envelope
-		}
-		return b, Problems{*err}
+	if p := unmarshal(body, &b); p != nil {
+		return b, Problems{*p}
 	}
 	var ps Problems
 	if b.V != SchemaVersion {
-		ps.add("/v", "enum", "must be %d, got %d", SchemaVersion, b.V)
+		ps.add("/v", "enum", "must be %d", SchemaVersion)
 	}
 	ps.text("/shop", b.Shop, true, 64)
-	if b.SentAt.IsZero() {
-		ps.add("/sent_at", "required", "is required: a time of RFC 3339")
-	}
-	if _, err := uuid.Parse(b.BatchID); err != nil {
+	ps.time("/sent_at", b.SentAt)
+	if _, err := uuid.Parse(b.BatchID); err != nil || len(b.BatchID) != 36 {
 		ps.add("/batch_id", "uuid", "must be a UUID")
 	}
 	if b.Seq < 0 {
-		ps.add("/seq", "range", "must be 0 or more, got %d", b.Seq)
+		ps.add("/seq", "range", "must be 0 or more")
 	}
 	if len(b.Events) == 0 {
 		ps.add("/events", "required", "is required: 1 to %d events", MaxBatchEvents)
@@ -98,16 +114,14 @@ func UnmarshalBatch(body []byte) (Batch, error) {
 // in its id. The error is a Problems.
 func Unmarshal(raw json.RawMessage, receivedAt time.Time) (Event, error) {
 	var e Event
-	if err := unmarshal(raw, &e); err != nil {
-		return e, Problems{*err}
+	if p := unmarshal(raw, &e); p != nil {
+		return e, Problems{*p}
 	}
 	if ps := e.validate(receivedAt); len(ps) > 0 {
 		return e, ps
 	}
 	return e, nil
 }
-
-const unknownField = "json: unknown field " // the library's error has no type
 
 // unmarshal decodes strictly: unknown fields and trailing bytes are refused.
 func unmarshal(raw []byte, v any) *Problem {
@@ -116,27 +130,81 @@ func unmarshal(raw []byte, v any) *Problem {
 	}
 	d := json.NewDecoder(bytes.NewReader(raw))
 	d.DisallowUnknownFields()
-	err := d.Decode(v)
-	var wrongType *json.UnmarshalTypeError
-	var syntax *json.SyntaxError
-	switch {
-	case errors.As(err, &wrongType):
-		pointer := ""
-		if wrongType.Field != "" {
-			pointer = "/" + strings.ReplaceAll(wrongType.Field, ".", "/")
+	if d.Decode(v) == nil {
+		if _, err := d.Token(); err == io.EOF {
+			return nil
 		}
-		return &Problem{pointer, "type", fmt.Sprintf("is a JSON %s, which is not allowed here", wrongType.Value)}
-	case errors.As(err, &syntax), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+	}
+	if !json.Valid(raw) {
 		return &Problem{"", "json", "is not valid JSON"}
-	case err != nil && strings.HasPrefix(err.Error(), unknownField):
-		return &Problem{"", "unknown_field", "holds the field " + strings.TrimPrefix(err.Error(), unknownField) + ", which the contract does not know"}
-	case err != nil: // of the types in the contract, only times decode themselves
-		return &Problem{"", "time", "holds a time that is not of RFC 3339"}
 	}
-	if _, err := d.Token(); err != io.EOF {
-		return &Problem{"", "json", "has bytes after its end"}
+	if p := blame(raw, reflect.TypeOf(v).Elem(), ""); p != nil {
+		return p
 	}
-	return nil
+	return &Problem{"", "json", "holds a field twice"} // blame sees the last of the two
+}
+
+// blame finds the value because of which raw does not decode into a t. The
+// library's own errors quote values and do not tell places in lists.
+func blame(raw json.RawMessage, t reflect.Type, at string) *Problem {
+	if t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	var members map[string]json.RawMessage
+	var elements []json.RawMessage
+	switch isTime := t == reflect.TypeFor[time.Time](); {
+	case t.Kind() == reflect.Struct && !isTime && json.Unmarshal(raw, &members) == nil:
+		for _, key := range slices.Sorted(maps.Keys(members)) {
+			field, ok := fieldOf(t, key)
+			if !ok {
+				return &Problem{within(at, key), "unknown_field", "holds a field that the contract does not know"}
+			}
+			if p := blame(members[key], field, within(at, key)); p != nil {
+				return p
+			}
+		}
+		return nil
+	case t.Kind() == reflect.Slice && t.Elem().Kind() == reflect.Struct && json.Unmarshal(raw, &elements) == nil:
+		for i, element := range elements {
+			if p := blame(element, t.Elem(), fmt.Sprintf("%s/%d", at, i)); p != nil {
+				return p
+			}
+		}
+		return nil
+	case json.Unmarshal(raw, reflect.New(t).Interface()) == nil:
+		return nil
+	case isTime:
+		return &Problem{at, "time", "must be a time of RFC 3339"}
+	}
+	return &Problem{at, "type", "must be " + jsonWords[t.Kind()]}
+}
+
+// jsonWords say what a Go type is in JSON.
+var jsonWords = map[reflect.Kind]string{
+	reflect.String: "text", reflect.Int: "a whole number", reflect.Int64: "a whole number", reflect.Float64: "a number",
+	reflect.Slice: "a list", reflect.Struct: "an object", reflect.Map: "an object of texts, numbers and booleans",
+}
+
+// fieldOf returns the type of the field that the decoder would take key for.
+func fieldOf(t reflect.Type, key string) (reflect.Type, bool) {
+	for i := range t.NumField() {
+		if name, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ","); strings.EqualFold(name, key) {
+			return t.Field(i).Type, true
+		}
+	}
+	return nil, false
+}
+
+var plainName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.-]{0,63}$`)
+
+// within returns the pointer to a member of the object at a pointer. A key
+// that is no plain name may be personal, as a value may: then the object is
+// pointed at.
+func within(at, key string) string {
+	if plainName.MatchString(key) {
+		return at + "/" + key
+	}
+	return at
 }
 
 var types = []Type{PageView, SearchProducts, ListView, ListClick, ProductView, AddToCart, RemoveFromCart,
@@ -147,7 +215,7 @@ var itemTypes = []Type{ListClick, ProductView, AddToCart, RemoveFromCart, AddToW
 
 func (e Event) validate(receivedAt time.Time) (ps Problems) {
 	if t, err := IDTime(e.EventID); err != nil {
-		ps.add("/event_id", "uuidv7", "must be a UUID of version 7")
+		ps.add("/event_id", "uuidv7", "must be a UUID of version 7 in lower case")
 	} else if t.Before(receivedAt.Add(-MaxEventAge)) || t.After(receivedAt.Add(MaxEventFuture)) {
 		ps.add("/event_id", "event_time", "holds a time %s from its receipt; allowed are 30 days before to 1 hour after",
 			t.Sub(receivedAt).Round(time.Second))
@@ -158,11 +226,9 @@ func (e Event) validate(receivedAt time.Time) (ps Problems) {
 	ps.text("/visitor_id", e.VisitorID, false, 64)
 	ps.text("/session_id", e.SessionID, false, 64)
 	if e.Seq < 0 {
-		ps.add("/seq", "range", "must be 0 or more, got %d", e.Seq)
+		ps.add("/seq", "range", "must be 0 or more")
 	}
-	if e.ClientTS.IsZero() {
-		ps.add("/client_ts", "required", "is required: a time of RFC 3339")
-	}
+	ps.time("/client_ts", e.ClientTS)
 	e.validateParts(&ps)
 	return ps
 }
@@ -200,7 +266,7 @@ func (e Event) validateParts(ps *Problems) {
 	}
 	if need("/checkout", e.Checkout != nil, CheckoutStep) {
 		if e.Checkout.Step < 1 || e.Checkout.Step > 20 {
-			ps.add("/checkout/step", "range", "must be 1 to 20, got %d", e.Checkout.Step)
+			ps.add("/checkout/step", "range", "must be 1 to 20")
 		}
 		ps.text("/checkout/option", e.Checkout.Option, false, MaxString)
 	}
@@ -212,7 +278,7 @@ func (e Event) validateParts(ps *Problems) {
 	}
 	if need("/rating", e.Rating != nil, RateProduct) {
 		if e.Rating.Value < 1 || e.Rating.Value > 5 {
-			ps.add("/rating/value", "range", "must be 1 to 5, got %g", e.Rating.Value)
+			ps.add("/rating/value", "range", "must be 1 to 5")
 		}
 		ps.text("/rating/review", e.Rating.Review, false, MaxString)
 	}
@@ -234,26 +300,22 @@ func (i Item) validate(at string, ps *Problems) {
 	ps.text(at+"/item_brand", i.Brand, false, MaxString)
 	ps.text(at+"/item_category", i.Category, false, MaxString)
 	ps.text(at+"/item_variant", i.Variant, false, MaxString)
-	if i.Price <= 0 {
-		ps.add(at+"/price", "range", "must be over 0, got %g", i.Price)
-	}
+	ps.amount(at+"/price", i.Price)
 	ps.currency(at+"/currency", i.Currency)
 	if i.Quantity < 0 || i.Quantity > 1e6 {
-		ps.add(at+"/quantity", "range", "must be 1 to 1000000, got %d", i.Quantity)
+		ps.add(at+"/quantity", "range", "must be 1 to 1000000")
 	}
 }
 
 func (o Order) validate(ps *Problems) {
 	ps.text("/order/transaction_id", o.ID, true, MaxString)
-	if o.Value <= 0 {
-		ps.add("/order/value", "range", "must be over 0, got %g", o.Value)
-	}
+	ps.amount("/order/value", o.Value)
 	ps.currency("/order/currency", o.Currency)
-	if o.Tax < 0 {
-		ps.add("/order/tax", "range", "must be 0 or more, got %g", o.Tax)
+	if o.Tax < 0 || o.Tax > MaxAmount {
+		ps.add("/order/tax", "range", "must be 0 to %g", MaxAmount)
 	}
-	if o.Shipping < 0 {
-		ps.add("/order/shipping", "range", "must be 0 or more, got %g", o.Shipping)
+	if o.Shipping < 0 || o.Shipping > MaxAmount {
+		ps.add("/order/shipping", "range", "must be 0 to %g", MaxAmount)
 	}
 	ps.text("/order/coupon", o.Coupon, false, MaxString)
 }
@@ -263,14 +325,11 @@ func (e Event) validateCustom(ps *Problems) {
 		ps.add("/custom", "length", "has %d keys, at most %d are allowed", len(e.Custom), MaxCustom)
 		return
 	}
-	keys := make([]string, 0, len(e.Custom))
-	for key := range e.Custom {
-		keys = append(keys, key)
-	}
-	slices.Sort(keys)
-	escape := strings.NewReplacer("~", "~0", "/", "~1")
-	for _, key := range keys {
-		at := "/custom/" + escape.Replace(key)
+	for _, key := range slices.Sorted(maps.Keys(e.Custom)) {
+		at := within("/custom", key)
+		if key == "" || len(key) > MaxString {
+			ps.add(at, "length", "holds a key of %d bytes, 1 to %d are allowed", len(key), MaxString)
+		}
 		switch v := e.Custom[key].(type) {
 		case string:
 			ps.text(at, v, false, MaxString)
@@ -281,11 +340,12 @@ func (e Event) validateCustom(ps *Problems) {
 	}
 }
 
-// IDTime returns the time in a UUIDv7, in milliseconds.
+// IDTime returns the time in a UUIDv7, in milliseconds. An id is in lower case:
+// in another it would be another event.
 func IDTime(id string) (time.Time, error) {
 	u, err := uuid.Parse(id)
-	if err != nil || len(id) != 36 || u.Version() != 7 {
-		return time.Time{}, errors.New("not a UUID of version 7")
+	if err != nil || u.String() != id || u.Version() != 7 || u.Variant() != uuid.RFC4122 {
+		return time.Time{}, errors.New("not a UUID of version 7 in lower case")
 	}
 	ms := int64(u[0])<<40 | int64(u[1])<<32 | int64(u[2])<<24 | int64(u[3])<<16 | int64(u[4])<<8 | int64(u[5])
 	return time.UnixMilli(ms).UTC(), nil

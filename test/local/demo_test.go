@@ -176,6 +176,7 @@ func (r *run) wantFailure(t *testing.T, message string) {
 }
 
 func TestDemoBrokenOff(t *testing.T) {
+	t.Parallel()
 	t.Run("by Ctrl-C while Terraform applies", func(t *testing.T) {
 		t.Parallel()
 		r := startDemo(t)

@@ -90,7 +90,7 @@ func run(ctx context.Context, getenv func(string) string) error {
 		err = fmt.Errorf("serve: %w", err)
 	case <-ctx.Done():
 	}
-	s.draining.Store(true)
+	s.ready.Store(false)
 	slog.Info("collector drains")
 	draining, cancel := context.WithTimeout(context.Background(), shutdownTimeout)
 	defer cancel()

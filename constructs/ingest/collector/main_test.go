@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -37,6 +38,7 @@ func TestMain(m *testing.M) {
 		main()
 		os.Exit(0)
 	}
+	slog.SetDefault(slog.New(slog.DiscardHandler))
 	// The encoder makes its channel when it is first used: not in a test's bubble.
 	if _, err := (event.Frame{}).MarshalBinary(); err != nil {
 		panic(err)
@@ -117,8 +119,11 @@ type table struct {
 	hangs bool          // until the caller gives up
 	slow  time.Duration // how long GetItem takes
 	asked int           // GetItem calls
+	busy  sync.WaitGroup
 }
 
+// newTable returns a table of shops. Whoever uses it in a bubble waits at the
+// end until it is no longer busy: time stands still for what runs on.
 func newTable(shops ...event.Shop) *table {
 	t := &table{shops: map[string]event.Shop{}}
 	for _, s := range shops {
@@ -140,6 +145,8 @@ func (t *table) calls() int {
 }
 
 func (t *table) GetItem(ctx context.Context, in *dynamodb.GetItemInput, _ ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error) {
+	t.busy.Add(1)
+	defer t.busy.Done()
 	t.mu.Lock()
 	t.asked++
 	shop, ok := t.shops[in.Key["shop_key"].(*dynamodbtypes.AttributeValueMemberS).Value]
@@ -180,6 +187,7 @@ type collector struct {
 	http    http.Handler
 	gateway *gateway
 	table   *table
+	serving sync.WaitGroup
 }
 
 // newCollector starts a collector that knows shoes and shops; it ends with the test.
@@ -195,11 +203,13 @@ func newCollector(t *testing.T, shops ...event.Shop) *collector {
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan struct{})
 	go func() { c.producer.run(ctx); close(ended) }()
-	t.Cleanup(func() { stop(); <-ended })
+	t.Cleanup(func() { c.serving.Wait(); c.table.busy.Wait(); stop(); <-ended })
 	return c
 }
 
 func (c *collector) serve(r *http.Request) *httptest.ResponseRecorder {
+	c.serving.Add(1)
+	defer c.serving.Done()
 	w := httptest.NewRecorder()
 	c.http.ServeHTTP(w, r)
 	return w
@@ -362,12 +372,6 @@ func TestProgram(t *testing.T) {
 		}}
 		p := startProgram(t, cloud{g, newTable(shoes)})
 		await(func() bool { return p.get("/readyz") == http.StatusOK })
-		early, err := net.Dial("tcp", p.address) // taken before the listener closes
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer early.Close()
-
 		const clients = 12
 		var mu sync.Mutex
 		var accepted []string
@@ -408,11 +412,6 @@ func TestProgram(t *testing.T) {
 			t.Fatal(err)
 		}
 		await(func() bool { return p.get("/healthz") == 0 }) // the listener is closed
-		fmt.Fprint(early, "GET /readyz HTTP/1.1\r\nHost: collector\r\n\r\n")
-		response, err := http.ReadResponse(bufio.NewReader(early), nil)
-		if err != nil || response.StatusCode != http.StatusServiceUnavailable {
-			t.Errorf("got %v, %v from /readyz while draining, want 503", response, err)
-		}
 		select {
 		case err := <-p.ended:
 			t.Fatalf("the collector ended with %v while requests were in flight", err)

@@ -30,8 +30,7 @@ type server struct {
 	registry *registry
 	producer *producer
 	now      func() time.Time
-	ready    atomic.Bool // the registry has answered
-	draining atomic.Bool // the task is ending
+	ready    atomic.Bool // the registry has answered, and the task is not ending
 }
 
 func (s *server) routes() http.Handler {
@@ -40,7 +39,7 @@ func (s *server) routes() http.Handler {
 	mux.HandleFunc("OPTIONS /v1/events", s.preflight)
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
-		if !s.ready.Load() || s.draining.Load() {
+		if !s.ready.Load() {
 			w.WriteHeader(http.StatusServiceUnavailable)
 		}
 	})
