@@ -33,8 +33,8 @@ type Function struct {
 	Platform Platform
 }
 
-// FindFunction returns the function that "make build" wrote into build/,
-// beside the nearest go.mod that holds cdktf.json.
+// FindFunction returns the function that "make build" wrote into the project's
+// build/.
 func FindFunction(name string, platform Platform) (Function, error) {
 	root, err := Root()
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	_ "embed"
 	"encoding/json"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -21,6 +22,7 @@ import (
 )
 
 // Ledger balances: accepted = delivered + quarantined + duplicates + residue.
+// Unreceipted events, of which there must be none, stand on the left too.
 type Ledger struct {
 	Accepted    int64 `json:"accepted"`    // events in frames, those of missing frames included
 	Delivered   int64 `json:"delivered"`   // distinct events in the lake
@@ -126,15 +128,21 @@ var query string
 // Read copies what has changed in the buckets and queries the copies.
 func (r Reader) Read(ctx context.Context) (Statement, error) {
 	var s Statement
-	for name, from := range map[string]struct{ bucket, prefix string }{
-		"raw": {r.Raw, "events/"}, "quarantine": {r.Quarantine, "events/"}, "ledger": {r.Ledger, "receipts/"},
+	for _, from := range []struct{ name, bucket, prefix string }{
+		{"raw", r.Raw, "events/"}, {"quarantine", r.Quarantine, "events/"},
+		{"ledger", r.Ledger, "receipts/"}, // last: receipts are written before events, so that none seems to lack its own
 	} {
-		if err := r.copy(ctx, from.bucket, from.prefix, filepath.Join(r.Dir, name)); err != nil {
+		if err := r.copy(ctx, from.bucket, from.prefix, filepath.Join(r.Dir, from.name)); err != nil {
 			return s, err
 		}
 	}
-	cmd := exec.CommandContext(ctx, r.DuckDB, "-noheader", "-list", "-init", os.DevNull, ":memory:")
-	cmd.Stdin = strings.NewReader("SET autoinstall_known_extensions = false; SET VARIABLE dir = '" + strings.ReplaceAll(r.Dir, "'", "''") + "';\n" + query)
+	duckDB, err := filepath.Abs(r.DuckDB)
+	if err != nil {
+		return s, err
+	}
+	cmd := exec.CommandContext(ctx, duckDB, "-noheader", "-list", "-init", os.DevNull, ":memory:")
+	cmd.Dir = r.Dir // the query's names are relative: nothing in Dir's own is a pattern
+	cmd.Stdin = strings.NewReader("SET autoinstall_known_extensions = false;\n" + query)
 	var out, problems bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &problems
 	if err := cmd.Run(); err != nil {
@@ -157,28 +165,26 @@ func (r Reader) copy(ctx context.Context, bucket, prefix, dir string) error {
 	if err := writeEmpty(filepath.Join(dir, "empty.gz")); err != nil { // DuckDB refuses to read no file at all
 		return err
 	}
-	wanted := map[string]bool{filepath.Join(dir, "empty.gz"): true}
-	downloads, ctx := errgroup.WithContext(ctx)
-	downloads.SetLimit(8)
+	wanted := map[string]string{filepath.Join(dir, "empty.gz"): ""} // keys by path
 	for _, key := range keys {
-		path := filepath.Join(dir, filepath.FromSlash(key))
-		if !strings.HasPrefix(path, dir+string(filepath.Separator)) {
-			return fmt.Errorf("object s3://%s/%s has a name that leaves its folder", bucket, key)
+		if !fs.ValidPath(key) {
+			return fmt.Errorf("object s3://%s/%s has a name that is no file's below its bucket", bucket, key)
 		}
-		if !strings.HasSuffix(path, ".gz") {
-			path += ".gz"
-		}
-		wanted[path] = true
+		wanted[filepath.Join(dir, strings.TrimSuffix(filepath.FromSlash(key), ".gz")+".gz")] = key
+	}
+	downloads, downloading := errgroup.WithContext(ctx)
+	downloads.SetLimit(8)
+	for path, key := range wanted {
 		if _, err := os.Stat(path); err == nil {
 			continue // objects never change
 		}
-		downloads.Go(func() error { return r.download(ctx, bucket, key, path) })
+		downloads.Go(func() error { return r.download(downloading, bucket, key, path) })
 	}
 	if err := downloads.Wait(); err != nil {
 		return err
 	}
 	return filepath.WalkDir(dir, func(path string, entry os.DirEntry, err error) error {
-		if err != nil || entry.IsDir() || wanted[path] {
+		if _, ok := wanted[path]; err != nil || entry.IsDir() || ok {
 			return err
 		}
 		return os.Remove(path) // its object is gone

@@ -1,16 +1,16 @@
 -- What lies in the buckets, as one JSON value. Every number comes from what is
 -- stored; a frame, a pack or an object that is read twice counts once.
--- getvariable('dir') holds a folder with copies of the buckets' objects.
+-- The working directory holds copies of the buckets' objects.
 
-CREATE VIEW receipts AS
+CREATE TABLE receipts AS
 SELECT DISTINCT ON (frame_id) *
-FROM read_json(getvariable('dir') || '/ledger/**/*.gz', format = 'newline_delimited', compression = 'gzip', columns = {
+FROM read_json('ledger/**/*.gz', format = 'newline_delimited', compression = 'gzip', columns = {
   frame_id: 'VARCHAR', instance: 'VARCHAR', "partition": 'INTEGER', sequence: 'BIGINT', first_event: 'BIGINT',
   "count": 'BIGINT', created_at: 'TIMESTAMP'});
 
 CREATE TABLE packs AS
 SELECT filename, pack.id AS pack_id, events
-FROM read_json(getvariable('dir') || '/raw/**/*.gz', format = 'newline_delimited', compression = 'gzip', filename = true,
+FROM read_json('raw/**/*.gz', format = 'newline_delimited', compression = 'gzip', filename = true,
   maximum_object_size = 4194304, columns = {
   pack: 'STRUCT(id VARCHAR)',
   events: 'STRUCT(event_id VARCHAR, type VARCHAR, visitor_id VARCHAR, session_id VARCHAR, shop_id VARCHAR,
@@ -25,21 +25,23 @@ CREATE TABLE quarantined AS
 SELECT DISTINCT ON (frame_id, frame_position) *,
   -- what has no readable id is known by its place
   CASE WHEN event_id IS NULL THEN frame_id || '/' || frame_position ELSE event_id END AS identity
-FROM read_json(getvariable('dir') || '/quarantine/**/*.gz', format = 'newline_delimited', compression = 'gzip',
+FROM read_json('quarantine/**/*.gz', format = 'newline_delimited', compression = 'gzip',
   maximum_object_size = 4194304, filename = true, columns = {
   reason: 'VARCHAR', pointer: 'VARCHAR', shop_id: 'VARCHAR', event_id: 'VARCHAR', frame_id: 'VARCHAR',
-  frame_position: 'INTEGER', original: 'JSON'});
+  frame_position: 'INTEGER', original: 'JSON'})
+ANTI JOIN delivered USING (frame_id, frame_position); -- sent again, a frame may meet a newer contract
 
 -- The first of each identity: what a reader that knows ids sees.
 CREATE TABLE events AS
 SELECT DISTINCT ON (shop_id, event_id) * FROM delivered ORDER BY shop_id, event_id, received_at, frame_id, frame_position;
 
 -- Within an instance and a partition, a frame begins where the one before
--- ended: what lies between two that do not meet was lost.
+-- ended: what lies between two that do not meet was lost. Two that overlap
+-- never make up for it.
 CREATE VIEW gaps AS
 SELECT
-  sequence - coalesce(lag(sequence) OVER chain + 1, 0) AS frames,
-  first_event - coalesce(lag(first_event + "count") OVER chain, 0) AS events
+  greatest(0, sequence - coalesce(lag(sequence) OVER chain + 1, 0)) AS frames,
+  greatest(0, first_event - coalesce(lag(first_event + "count") OVER chain, 0)) AS events
 FROM receipts
 WINDOW chain AS (PARTITION BY instance, "partition" ORDER BY sequence);
 
@@ -57,11 +59,11 @@ SELECT
 
 CREATE VIEW funnel AS
 SELECT
-  count(DISTINCT session_id) AS sessions,
-  count(DISTINCT session_id) FILTER (type = 'product_view') AS product_view,
-  count(DISTINCT session_id) FILTER (type = 'add_to_cart') AS add_to_cart,
-  count(DISTINCT session_id) FILTER (type = 'checkout_step') AS checkout_step,
-  count(DISTINCT session_id) FILTER (type = 'purchase') AS purchase
+  count(DISTINCT (shop_id, session_id)) AS sessions,
+  count(DISTINCT (shop_id, session_id)) FILTER (type = 'product_view') AS product_view,
+  count(DISTINCT (shop_id, session_id)) FILTER (type = 'add_to_cart') AS add_to_cart,
+  count(DISTINCT (shop_id, session_id)) FILTER (type = 'checkout_step') AS checkout_step,
+  count(DISTINCT (shop_id, session_id)) FILTER (type = 'purchase') AS purchase
 FROM events WHERE session_id IS NOT NULL;
 
 SELECT to_json({

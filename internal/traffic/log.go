@@ -2,6 +2,7 @@ package traffic
 
 import (
 	"bufio"
+	"cmp"
 	"crypto/sha256"
 	"encoding/csv"
 	"errors"
@@ -28,9 +29,9 @@ var logTypes = map[string]event.Type{
 }
 
 const (
-	logTime     = "2006-01-02 15:04:05 MST"
-	logCurrency = "USD" // the data set's
-	logBatch    = 500   // rows
+	logTime     = "2006-01-02 15:04:05 UTC" // a letter zone's offset would be this machine's guess
+	logCurrency = "USD"                     // the data set's
+	logBatch    = 500                       // rows
 )
 
 // SkippedRow is a row of a log that is no event.
@@ -54,10 +55,10 @@ func Log(r io.Reader) (Source, *LogResult, error) {
 	lines := bufio.NewScanner(r)
 	lines.Buffer(make([]byte, 0, 64<<10), 1<<20)
 	if !lines.Scan() {
-		return Source{}, nil, fmt.Errorf("the log is empty, its first line must be %q: %w", strings.Join(logColumns, ","), errors.Join(lines.Err()))
+		return Source{}, nil, fmt.Errorf("the log is empty, its first line must be %q: %w", strings.Join(logColumns, ","), cmp.Or(lines.Err(), io.EOF))
 	}
 	if header := strings.TrimRight(lines.Text(), "\r"); header != strings.Join(logColumns, ",") {
-		return Source{}, nil, fmt.Errorf("the log's first line is %q, it must be %q", header, strings.Join(logColumns, ","))
+		return Source{}, nil, fmt.Errorf("the log's first line is %.200q, it must be %q", header, strings.Join(logColumns, ","))
 	}
 	shop := event.Shop{Key: "pk_rees46", ID: "rees46", EventsPerSecond: 100_000, Backfill: true}
 	result := &LogResult{}
@@ -111,7 +112,7 @@ func (l *logReader) batch() event.Batch {
 func (l *logReader) event(row string) (event.Event, error) {
 	fields, err := csv.NewReader(strings.NewReader(row)).Read()
 	if err != nil {
-		return event.Event{}, fmt.Errorf("is no CSV: %w", err)
+		return event.Event{}, errors.New("is no CSV: its quotes do not match")
 	}
 	if len(fields) != len(logColumns) {
 		return event.Event{}, fmt.Errorf("has %d of %d columns", len(fields), len(logColumns))
@@ -133,7 +134,6 @@ func (l *logReader) event(row string) (event.Event, error) {
 			return event.Event{}, errors.New("user_session must be a UUID")
 		}
 	}
-	at = at.UTC()
 	digest := sha256.Sum256([]byte(row))
 	e := event.Event{
 		EventID: event.NewID(at, digest), Type: kind, VisitorID: fields[7], SessionID: fields[8],

@@ -30,7 +30,7 @@ type Sender struct {
 type Sent struct {
 	Batches      int            `json:"batches"`
 	Acknowledged int            `json:"acknowledged"` // events in batches answered with 202
-	Refused      map[string]int `json:"refused"`      // events by the refusal's code
+	Refused      map[string]int `json:"refused"`      // events by the refusal's code, or the status of one without
 	Attempts     int            `json:"attempts"`     // requests, those sent again included
 }
 
@@ -51,15 +51,16 @@ func (s Sender) Send(ctx context.Context, source Source, progress func(Sent)) (S
 	if s.EventsPerSecond > 0 {
 		limit = rate.NewLimiter(rate.Limit(s.EventsPerSecond), max(s.EventsPerSecond, event.MaxBatchEvents))
 	}
+	limit.AllowN(time.Now(), limit.Burst())       // the first second has no more than the others
 	workers, sending := errgroup.WithContext(ctx) // ends with the first error
 	workers.SetLimit(cmp.Or(s.Connections, 8))
 	for batch := range source.Batches {
-		if limit.WaitN(sending, len(batch.Events)) != nil {
-			break // sending has ended
+		if err = limit.WaitN(sending, len(batch.Events)); err != nil {
+			break // sending has ended, or would before the limit allows more
 		}
 		workers.Go(func() error { return run.send(sending, batch) })
 	}
-	err = cmp.Or(workers.Wait(), ctx.Err())
+	err = cmp.Or(workers.Wait(), ctx.Err(), err)
 	return run.sent, err
 }
 
@@ -106,7 +107,7 @@ func (s *sending) send(ctx context.Context, batch event.Batch) error {
 		if response.StatusCode == http.StatusAccepted {
 			sent.Acknowledged += answer.Accepted
 		} else {
-			sent.Refused[answer.Error.Code] += len(batch.Events)
+			sent.Refused[cmp.Or(answer.Error.Code, response.Status)] += len(batch.Events)
 			slog.Debug("batch refused", "status", response.StatusCode, "code", answer.Error.Code, "pointer", answer.Error.Pointer)
 		}
 		if s.progress != nil {

@@ -171,7 +171,7 @@ func TestRegistry(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				tab := newTable(hats)
 				tt.run(t, newRegistry(tab, "registry", time.Now), tab)
-				tab.busy.Wait()
+				tab.settle()
 			})
 		})
 	}

@@ -113,10 +113,6 @@ func (s *server) accept(r *http.Request) (int, error) {
 	if err != nil {
 		return 0, malformed(err)
 	}
-	batch.SentAt = batch.SentAt.UTC()
-	if _, err := batch.SentAt.MarshalText(); err != nil { // its offset carries it out of the years 0 to 9999: no frame could hold it
-		return 0, refusal{http.StatusBadRequest, "malformed_envelope", "/sent_at must be in the years 0 to 9999 of UTC", "/sent_at"}
-	}
 	if err := checkCaps(batch); err != nil {
 		return 0, err
 	}
@@ -196,7 +192,7 @@ func checkCaps(batch event.Batch) error {
 func (s *server) receive(r *http.Request, batch event.Batch, shop *shop) []keyed {
 	receivedAt := s.now().UTC()
 	if shop.Backfill {
-		receivedAt = batch.SentAt
+		receivedAt = batch.SentAt.UTC()
 	}
 	ip, userAgent := cutIP(r), r.UserAgent()
 	if len(userAgent) > event.MaxString {
@@ -211,7 +207,7 @@ func (s *server) receive(r *http.Request, batch event.Batch, shop *shop) []keyed
 		_ = json.Unmarshal(raw, &ids) // ids of another type are preprocess's to reject: any partition will do
 		events[i] = keyed{
 			event.Received{
-				ShopID: shop.ID, BatchID: batch.BatchID, BatchSeq: batch.Seq, SentAt: batch.SentAt, ReceivedAt: receivedAt,
+				ShopID: shop.ID, BatchID: batch.BatchID, BatchSeq: batch.Seq, SentAt: batch.SentAt.UTC(), ReceivedAt: receivedAt,
 				Trust: event.TrustBrowser, IP: ip, UserAgent: strings.ToValidUTF8(userAgent, ""), Event: raw,
 			},
 			event.VirtualPartition(shop.ID, ids.VisitorID, ids.EventID),

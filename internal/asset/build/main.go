@@ -70,8 +70,7 @@ func compile(ctx context.Context, path, out, goos, goarch string, tags ...string
 	return nil
 }
 
-// function writes a zip file that holds the program as "bootstrap", the name
-// that Lambda's provided runtimes start.
+// function writes a zip file into build/.
 func function(ctx context.Context, name, path string, platform asset.Platform, goos, goarch string) error {
 	dir := filepath.Join("build", "functions", string(platform))
 	binary := filepath.Join(dir, name+".bootstrap")
@@ -83,19 +82,29 @@ func function(ctx context.Context, name, path string, platform asset.Platform, g
 	if err != nil {
 		return err
 	}
+	archive, err := archive(program)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(dir, name+".zip"), archive, 0o644)
+}
+
+// archive returns a zip file that holds the program as "bootstrap", the name
+// that Lambda's provided runtimes start.
+func archive(program []byte) ([]byte, error) {
 	var archive bytes.Buffer
 	w := zip.NewWriter(&archive)
 	header := &zip.FileHeader{Name: "bootstrap", Method: zip.Deflate, Modified: time.Date(1980, 1, 1, 0, 0, 0, 0, time.UTC)}
 	header.SetMode(0o755)
 	entry, err := w.CreateHeader(header)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if _, err := entry.Write(program); err != nil {
-		return err
+		return nil, err
 	}
 	if err := w.Close(); err != nil {
-		return err
+		return nil, err
 	}
-	return os.WriteFile(filepath.Join(dir, name+".zip"), archive.Bytes(), 0o644)
+	return archive.Bytes(), nil
 }
