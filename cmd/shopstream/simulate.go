@@ -15,7 +15,7 @@ import (
 // simulationFlags are those of every command that simulates shoppers.
 func simulationFlags(cmd *cobra.Command) func() (traffic.Simulation, error) {
 	shops := cmd.Flags().Int("shops", 3, "shops, 1 to 100; their keys are pk_shop-01, pk_shop-02, …")
-	sessions := cmd.Flags().Int("sessions", 2000, "visits of all shops together; one has some 7 events")
+	sessions := cmd.Flags().Int("sessions", 2000, "visits of all shops together; one has some 4 events")
 	seed := cmd.Flags().Uint64("seed", 1, "the same seed and end give the same events")
 	end := cmd.Flags().String("end", "", "time of the last visits in RFC 3339; visits spread over the hour before (default now)")
 	return func() (traffic.Simulation, error) {

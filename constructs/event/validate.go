@@ -99,7 +99,7 @@ func UnmarshalBatch(body []byte) (Batch, error) {
 	if len(b.Events) == 0 {
 		ps.add("/events", "required", "is required: 1 to %d events", MaxBatchEvents)
 	}
-	for i, e := range b.Events {
+	for i, e := range b.Events[:min(len(b.Events), MaxBatchEvents)] { // those above are refused unseen
 		if len(e) == 0 || e[0] != '{' {
 			ps.add(fmt.Sprintf("/events/%d", i), "type", "must be an object")
 		}

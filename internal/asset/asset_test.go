@@ -30,7 +30,7 @@ func project(t *testing.T, files ...string) string {
 
 func TestAFunctionIsFoundFromEveryFolderOfTheProject(t *testing.T) {
 	root := project(t, "build/functions/linux-arm64/scaler.zip", "constructs/stream/x.go")
-	for _, dir := range []string{".", "constructs/stream"} {
+	for _, dir := range []string{".", "constructs", "constructs/stream"} {
 		t.Chdir(filepath.Join(root, dir))
 		got, err := FindFunction("scaler", AWS)
 		if want := filepath.Join(root, "build", "functions", "linux-arm64", "scaler.zip"); err != nil || got.Path != want || got.Platform != AWS {

@@ -1,0 +1,191 @@
+package test
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/shopstream/shopstream/stacks"
+)
+
+// Terraform applies each protected stack whole against a mocked AWS: no
+// credentials, no emulator. Every attribute that a resource reads of another
+// gets a value of its own, so that wrong wiring shows.
+func TestTerraformAppliesStacksOnAMockedAWS(t *testing.T) {
+	needTerraform(t)
+	out := t.TempDir()
+	runProgram(t, buildProgram(t), "CDKTF_OUTDIR="+out)
+	for _, env := range []stacks.Environment{stacks.Staging, stacks.Prod} {
+		t.Run(env.Name, func(t *testing.T) {
+			dir := filepath.Join(out, "stacks", env.Name)
+			file := filepath.Join(dir, "cdk.tf.json")
+			stack := readStack(t, file)
+			allowDestroy(stack)
+			writeJSON(t, file, stack)
+			writeJSON(t, filepath.Join(dir, "wiring.tftest.json"), mockTest(stack, env))
+			terraform(t, dir, "init", "-backend=false", "-input=false", "-no-color")
+			output := terraform(t, dir, "test", "-no-color")
+			if !strings.Contains(output, "Success! 1 passed, 0 failed.") {
+				t.Errorf("got\n%s", output)
+			}
+		})
+	}
+}
+
+func needTerraform(t *testing.T) {
+	t.Helper()
+	if _, err := exec.LookPath("terraform"); err != nil {
+		if os.Getenv("CI") != "" {
+			t.Fatal(err)
+		}
+		t.Skip("terraform is not installed")
+	}
+}
+
+func terraform(t *testing.T, dir string, args ...string) string {
+	t.Helper()
+	output, err := exec.Command("terraform", append([]string{"-chdir=" + dir}, args...)...).CombinedOutput()
+	if err != nil {
+		t.Fatalf("terraform %s: %v\n%s", args[0], err, output)
+	}
+	return string(output)
+}
+
+type stackJSON struct {
+	Resource  map[string]map[string]map[string]any `json:"resource"`
+	Variable  map[string]any                       `json:"variable,omitempty"`
+	Provider  any                                  `json:"provider"`
+	Output    any                                  `json:"output"`
+	Terraform any                                  `json:"terraform"`
+	Data      any                                  `json:"data,omitempty"`
+	Locals    any                                  `json:"locals,omitempty"`
+}
+
+func readStack(t *testing.T, file string) (s stackJSON) {
+	t.Helper()
+	b, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(b, &s); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func writeJSON(t *testing.T, file string, v any) {
+	t.Helper()
+	b, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(file, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// allowDestroy takes prevent_destroy back, and nothing else: a test destroys
+// what it applied.
+func allowDestroy(s stackJSON) {
+	for _, named := range s.Resource {
+		for _, resource := range named {
+			if lifecycle, ok := resource["lifecycle"].(map[string]any); ok {
+				delete(lifecycle, "prevent_destroy")
+			}
+		}
+	}
+}
+
+func TestAllowDestroyTakesBackNothingElse(t *testing.T) {
+	stack := stackJSON{Resource: map[string]map[string]map[string]any{"aws_s3_bucket": {"raw": {
+		"bucket": "raw", "lifecycle": map[string]any{"prevent_destroy": true, "ignore_changes": []any{"tags"}},
+	}}}}
+	allowDestroy(stack)
+	got := fmt.Sprint(stack.Resource["aws_s3_bucket"]["raw"])
+	if want := "map[bucket:raw lifecycle:map[ignore_changes:[tags]]]"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+var attribute = regexp.MustCompile(`(aws_[a-z0-9_]+)\.([A-Za-z0-9_-]+_[0-9A-F]{8})\.([a-z0-9_]+)`)
+
+// mockTest is a test file for terraform test: mocked providers, a value for
+// each attribute that is read, and the wiring that must come out.
+func mockTest(s stackJSON, env stacks.Environment) map[string]any {
+	read := map[string]map[string]any{} // values by address
+	text, err := json.Marshal(s)
+	if err != nil {
+		panic(err) // it was decoded just now
+	}
+	for _, match := range attribute.FindAllStringSubmatch(string(text), -1) {
+		kind, name, attr := match[1], match[2], match[3]
+		if _, configured := s.Resource[kind][name][attr]; configured {
+			continue
+		}
+		address := kind + "." + name
+		if read[address] == nil {
+			read[address] = map[string]any{}
+		}
+		value := strings.ToLower(strings.ReplaceAll(name, "_", "-"))
+		if attr == "arn" || strings.HasSuffix(attr, "_arn") {
+			value = "arn:aws:" + strings.SplitN(strings.TrimPrefix(kind, "aws_"), "_", 2)[0] + ":" + env.Region + ":" + env.Account + ":" + value
+		}
+		read[address][attr] = value
+	}
+	var overrides []any
+	for _, address := range slices.Sorted(maps.Keys(read)) {
+		overrides = append(overrides, map[string]any{"target": address, "values": read[address]})
+	}
+	variables := map[string]any{}
+	for name := range s.Variable {
+		variables[name] = "test-" + name
+	}
+	return map[string]any{
+		"mock_provider": map[string]any{"aws": []any{
+			map[string]any{}, map[string]any{"alias": "replica"}, map[string]any{"alias": "edge"},
+		}},
+		"override_resource": overrides,
+		"variables":         variables,
+		"run":               map[string]any{"apply": map[string]any{"command": "apply", "assert": wiring(s)}},
+	}
+}
+
+// wiring are the picture's arrows as equations over what was applied.
+func wiring(s stackJSON) (asserts []any) {
+	for _, arrow := range [][2]string{
+		{"aws_lambda_event_source_mapping.preprocess_mapping.event_source_arn", "aws_kinesis_stream.gateway_this.arn"},
+		{"aws_lambda_event_source_mapping.preprocess_mapping.function_name", "aws_lambda_alias.preprocess_live.arn"},
+		{"aws_lambda_event_source_mapping.preprocess_mapping.destination_config[0].on_failure[0].destination_arn", "aws_s3_bucket.failed_this.arn"},
+		{"aws_lambda_function.preprocess_this.environment[0].variables.EVENTS_STREAM", "aws_kinesis_stream.events_this.name"},
+		{"aws_lambda_function.preprocess_this.role", "aws_iam_role.preprocess_role_this.arn"},
+		{"aws_kinesis_stream.gateway_this.kms_key_id", "aws_kms_key.transit_key_this.arn"},
+		{"aws_kinesis_stream.events_this.kms_key_id", "aws_kms_key.events_key_this.arn"},
+		{"aws_kinesis_firehose_delivery_stream.delivery_this.kinesis_source_configuration[0].kinesis_stream_arn", "aws_kinesis_stream.events_this.arn"},
+		{"aws_kinesis_firehose_delivery_stream.delivery_this.extended_s3_configuration[0].bucket_arn", "aws_s3_bucket.raw_this.arn"},
+		{"aws_s3_bucket_notification.failures_notification.queue[0].queue_arn", "aws_sqs_queue.failures_queue.arn"},
+	} {
+		asserts = append(asserts, map[string]any{
+			"condition":     "${" + s.hashed(arrow[0]) + " == " + s.hashed(arrow[1]) + "}",
+			"error_message": arrow[0] + " is not " + arrow[1],
+		})
+	}
+	return asserts
+}
+
+// hashed gives the resource in an expression its hash.
+func (s stackJSON) hashed(expression string) string {
+	parts := strings.SplitN(expression, ".", 3)
+	for name := range s.Resource[parts[0]] {
+		if ownHash.ReplaceAllString(name, "") == parts[1] {
+			return parts[0] + "." + name + "." + parts[2]
+		}
+	}
+	return "no_such_resource." + expression
+}
