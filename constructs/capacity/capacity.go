@@ -1,0 +1,119 @@
+// Package capacity turns one figure, a pipeline's traffic, into the size of
+// every tier, so that no two tiers are sized for different days. It is pure
+// arithmetic: stacks take sizes from it, and nothing else does.
+package capacity
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"math"
+
+	"github.com/shopstream/shopstream/internal/check"
+)
+
+// Traffic is what shops send. A zero value takes its default.
+type Traffic struct {
+	EventsPerSecond  float64 // required; in the busiest minute that is planned for, 0.01 to 10,000,000
+	Burst            float64 // factor over EventsPerSecond that is absorbed before a scaler acts, 1 to 10; default 2
+	BytesPerEvent    int     // of an event as a shop sends it, 100 to 32768; default 700
+	EventsPerRequest float64 // of a tracker's batch, 1 to 500; default 4
+}
+
+func (t Traffic) withDefaults() Traffic {
+	t.Burst = cmp.Or(t.Burst, 2)
+	t.BytesPerEvent = cmp.Or(t.BytesPerEvent, 700)
+	t.EventsPerRequest = cmp.Or(t.EventsPerRequest, 4)
+	return t
+}
+
+// Validate reports every problem at once.
+func (t Traffic) Validate() error {
+	t = t.withDefaults()
+	return errors.Join(
+		check.Between("EventsPerSecond", t.EventsPerSecond, 0.01, 10_000_000),
+		check.Between("Burst", t.Burst, 1, 10),
+		check.Between("BytesPerEvent", t.BytesPerEvent, 100, 32<<10),
+		check.Between("EventsPerRequest", t.EventsPerRequest, 1, 500),
+	)
+}
+
+// What AWS's parts take, from its documentation.
+const (
+	shardBytes   = 1_000_000 // a second
+	shardRecords = 1_000     // a second
+)
+
+// What ours take. They are on the safe side of what the demo shows
+// (make demo: bytes and records at each hop).
+const (
+	utilisation   = 0.7   // of a limit that is planned for: partitions are never even
+	frameRatio    = 0.5   // bytes of a frame to those of its events
+	storedRatio   = 1.5   // bytes of an event in a pack to those that a shop sends
+	eventsPerVCPU = 1_000 // a second, in the collector
+	collectorVCPU = 1     // of a task
+	minTasks      = 2     // one for each of two zones
+	tasksToSpare  = 4     // factor between the tasks that are planned for and the most
+	shardsToSpare = 2     // factor by which the scaler may double before concurrency must follow
+)
+
+// Plan is the size of every tier.
+type Plan struct {
+	GatewayShards int
+	EventsShards  int
+
+	CollectorCPU       int // units of 1/1024 vCPU, of one task
+	CollectorMemoryMiB int // of one task
+	CollectorTasks     int // to begin with, and at least
+	CollectorTasksMax  int
+
+	PreprocessConcurrency int // reserved executions
+	ParallelizationFactor int // calls at once a shard
+
+	DeliveryBufferMiB int // size at which Firehose writes an object
+
+	RequestsPerSecond      int // of all clients, what the API is throttled at
+	RequestsPerIPIn5Min    int // above it, the firewall blocks
+	IteratorAgeSeconds     int // alarm: how far preprocess may fall behind
+	EventsPerMinuteAtLeast int // alarm: a tenth of the plan's traffic without burst; 0: too little to tell
+}
+
+// PlanFor sizes a pipeline for t.
+func PlanFor(t Traffic) (Plan, error) {
+	if err := t.Validate(); err != nil {
+		return Plan{}, fmt.Errorf("traffic: %w", err)
+	}
+	t = t.withDefaults()
+	events := t.EventsPerSecond * t.Burst
+	requests := events / t.EventsPerRequest
+	bytes := events * float64(t.BytesPerEvent)
+
+	p := Plan{
+		// A batch is one visitor's, so a request makes at least one frame.
+		GatewayShards: shards(bytes*frameRatio, requests),
+		EventsShards:  shards(bytes*storedRatio, 0),
+
+		CollectorCPU:       collectorVCPU * 1024,
+		CollectorMemoryMiB: 2048,
+		CollectorTasks:     max(minTasks, ceil(events/(eventsPerVCPU*collectorVCPU))),
+
+		ParallelizationFactor: 1,
+		DeliveryBufferMiB:     64,
+
+		RequestsPerSecond:      max(100, ceil(requests)),
+		RequestsPerIPIn5Min:    1000,
+		IteratorAgeSeconds:     60,
+		EventsPerMinuteAtLeast: int(t.EventsPerSecond * 60 / 10),
+	}
+	p.CollectorTasksMax = p.CollectorTasks * tasksToSpare
+	p.PreprocessConcurrency = p.GatewayShards * p.ParallelizationFactor * shardsToSpare
+	return p, nil
+}
+
+// shards take bytes and records a second.
+func shards(bytes, records float64) int {
+	return max(1, ceil(math.Max(bytes/shardBytes, records/shardRecords)/utilisation))
+}
+
+// ceil rounds up, but not for what is lost in the last digits of a product.
+func ceil(f float64) int { return int(math.Ceil(f - 1e-9)) }
