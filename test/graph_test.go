@@ -16,8 +16,8 @@ import (
 type graph map[string]map[string]bool
 
 var (
-	reference = regexp.MustCompile(`(aws_[a-z0-9_]+)\.([A-Za-z0-9_-]+?)_[0-9A-F]{8}`)
-	ownHash   = regexp.MustCompile(`_[0-9A-F]{8}$`)
+	resourceReference = regexp.MustCompile(`(aws_[a-z0-9_]+)\.([A-Za-z0-9_-]+?)_[0-9A-F]{8}`)
+	ownHash           = regexp.MustCompile(`_[0-9A-F]{8}$`)
 )
 
 func graphOf(template synth.Template) graph {
@@ -26,7 +26,7 @@ func graphOf(template synth.Template) graph {
 		for name, raw := range named {
 			node := kind + "." + ownHash.ReplaceAllString(name, "")
 			g[node] = map[string]bool{}
-			for _, match := range reference.FindAllStringSubmatch(string(raw), -1) {
+			for _, match := range resourceReference.FindAllStringSubmatch(string(raw), -1) {
 				if to := match[1] + "." + match[2]; to != node {
 					g[node][to] = true
 				}
