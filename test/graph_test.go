@@ -36,23 +36,6 @@ func graphOf(template synth.Template) graph {
 	return g
 }
 
-// path says whether references lead from one resource to another.
-func (g graph) path(from, to string, seen map[string]bool) bool {
-	if from == to {
-		return true
-	}
-	if seen[from] {
-		return false
-	}
-	seen[from] = true
-	for next := range g[from] {
-		if g.path(next, to, seen) {
-			return true
-		}
-	}
-	return false
-}
-
 // component is all that references connect with a resource, either way.
 func (g graph) component(start string) map[string]bool {
 	both := map[string][]string{}
