@@ -11,10 +11,16 @@ import (
 // the one version that they were made from.
 const providerVersion = "~> 5.99"
 
+// providers are those that a resource must ask for.
+type providers struct {
+	replica cdktf.TerraformProvider // another region
+	edge    cdktf.TerraformProvider // us-east-1
+}
+
 // newBase defines env's stack with its backend and its providers: "aws",
 // "aws.replica" in another region for copies, and "aws.edge" in us-east-1,
 // where CloudFront's certificates and firewalls live.
-func newBase(app constructs.Construct, env Environment) cdktf.TerraformStack {
+func newBase(app constructs.Construct, env Environment) (cdktf.TerraformStack, providers) {
 	stack := cdktf.NewTerraformStack(app, &env.Name)
 	stack.AddOverride(jsii.String("terraform.required_providers.aws"), map[string]any{
 		"source":  "registry.terraform.io/hashicorp/aws", // whole, so that OpenTofu takes the same one
@@ -35,7 +41,7 @@ func newBase(app constructs.Construct, env Environment) cdktf.TerraformStack {
 	}
 
 	endpoints := emulatorEndpoints(stack, env)
-	newProvider := func(id, alias, region string) {
+	newProvider := func(id, alias, region string) cdktf.TerraformProvider {
 		config := &provider.AwsProviderConfig{
 			Region:            &region,
 			AllowedAccountIds: jsii.Strings(env.Account),
@@ -53,12 +59,13 @@ func newBase(app constructs.Construct, env Environment) cdktf.TerraformStack {
 			config.MaxRetries = jsii.Number(10)
 			config.SkipCredentialsValidation, config.SkipMetadataApiCheck = true, jsii.String("true")
 		}
-		provider.NewAwsProvider(stack, &id, config)
+		return provider.NewAwsProvider(stack, &id, config)
 	}
 	newProvider("aws", "", env.Region)
-	newProvider("aws_replica", "replica", env.ReplicaRegion)
-	newProvider("aws_edge", "edge", "us-east-1")
-	return stack
+	return stack, providers{
+		replica: newProvider("aws_replica", "replica", env.ReplicaRegion),
+		edge:    newProvider("aws_edge", "edge", "us-east-1"),
+	}
 }
 
 // variable declares a setting: Terraform asks for it, synth never needs it.

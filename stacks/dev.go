@@ -1,5 +1,10 @@
 package stacks
 
+import (
+	"github.com/shopstream/shopstream/constructs/capacity"
+	"github.com/shopstream/shopstream/constructs/ingest"
+)
+
 // Dev is where a team tries things out: as safe as prod, smaller and on demand.
 var Dev = Environment{
 	Name:          "dev",
@@ -7,9 +12,13 @@ var Dev = Environment{
 	Region:        "eu-west-1",
 	ReplicaRegion: "eu-central-1",
 
-	GatewayShards:  1,
-	EventsShards:   1,
+	Traffic:        capacity.Traffic{EventsPerSecond: 10},
 	RetentionHours: 24,
+
+	NATGateways: 1,
+	Front:       ingest.FrontAPI,
+
+	ScanLimitGiB: 10,
 
 	DeliveryBufferSeconds: 60,
 	LogRetentionDays:      14,

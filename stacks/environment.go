@@ -7,6 +7,8 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/shopstream/shopstream/constructs/capacity"
+	"github.com/shopstream/shopstream/constructs/ingest"
 	"github.com/shopstream/shopstream/constructs/security"
 	"github.com/shopstream/shopstream/internal/asset"
 	"github.com/shopstream/shopstream/internal/check"
@@ -29,13 +31,28 @@ type Environment struct {
 	Protect    bool // AWS and Terraform refuse to destroy what holds data
 	DeleteData bool // destroying the stack deletes the objects in its buckets
 
-	// Sizes.
-	GatewayShards         int // 1 to 10000; default 0: on demand
-	EventsShards          int // 1 to 10000; default 0: on demand
-	RetentionHours        int // replay window of both streams, 24 to 8760
-	PreprocessConcurrency int // reserved executions of the preprocess function
-	CollectorCPU          int // units of 1/1024 vCPU
-	CollectorMemoryMiB    int
+	// Core leaves out all but what moves events and stores them: no network, no
+	// front, no catalogue.
+	Core bool
+
+	// Sizes follow from the traffic.
+	Traffic        capacity.Traffic // required
+	RetentionHours int              // replay window of both streams, 24 to 8760
+
+	// Network.
+	NATGateways        int      // 1 to 3; default one in each of three zones
+	InterfaceEndpoints []string // services that are called privately, such as kinesis-streams; each costs by the hour; default none
+
+	// Front.
+	Front         ingest.FrontKind  // required but in a core; "api", or "loadbalancer" for high volume
+	Domain        ingest.Domain     // of the front; default the name that AWS gives, which "loadbalancer" cannot take
+	TrackerDomain ingest.Domain     // of the tracker; its certificate lives in us-east-1; default the name that AWS gives
+	Deployment    ingest.Deployment // of the collector; default "rolling"
+	Integrators   []string          // whose servers send events; default none
+
+	// Copies and limits.
+	Replicate    bool // raw and transformed are copied to ReplicaRegion
+	ScanLimitGiB int  // what one query may read; default 100
 
 	// Times.
 	DeliveryBufferSeconds int // longest wait before Firehose writes an object
@@ -52,10 +69,11 @@ func (e Environment) Validate() error {
 		check.That(regionFormat.MatchString(e.ReplicaRegion), "ReplicaRegion must be a region such as eu-central-1, got %q", e.ReplicaRegion),
 		check.That(e.Region != e.ReplicaRegion, "ReplicaRegion must differ from Region, got %q for both", e.Region),
 		check.That(!e.Protect || !e.DeleteData, "DeleteData must be false where Protect is true"),
-		check.Between("GatewayShards", e.GatewayShards, 0, 10_000),
-		check.Between("EventsShards", e.EventsShards, 0, 10_000),
+		e.Traffic.Validate(),
 		check.Between("RetentionHours", e.RetentionHours, 24, 8760),
 		check.Between("LogRetentionDays", e.LogRetentionDays, 1, 365),
+		check.That(e.Core || e.Front != "", `Front must be "api" or "loadbalancer"`),
+		check.That(!e.Core || !e.Replicate, "Replicate must be false in a core, which has no transformed zone"),
 	)
 	if err != nil {
 		return fmt.Errorf("environment %q:\n%w", e.Name, err)
@@ -75,6 +93,9 @@ func (e Environment) account() security.Account {
 
 // name is the name of a resource: shopstream-ENVIRONMENT-WHAT.
 func (e Environment) name(what string) string { return "shopstream-" + e.Name + "-" + what }
+
+// identifier turns a name into a construct's id.
+func identifier(name string) string { return strings.ReplaceAll(name, "-", "_") }
 
 // bucketName is unique in the world.
 func (e Environment) bucketName(zone string) string {

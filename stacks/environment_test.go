@@ -16,7 +16,7 @@ func TestEnvironments(t *testing.T) {
 }
 
 func TestAnInvalidEnvironmentTellsAllItsProblemsAtOnce(t *testing.T) {
-	err := Environment{Name: "Prod!", Account: "12", Region: "europe", ReplicaRegion: "europe", Protect: true, DeleteData: true, GatewayShards: -1}.Validate()
+	err := Environment{Name: "Prod!", Account: "12", Region: "europe", ReplicaRegion: "europe", Protect: true, DeleteData: true}.Validate()
 	if err == nil {
 		t.Fatal("got no error")
 	}
@@ -27,7 +27,8 @@ func TestAnInvalidEnvironmentTellsAllItsProblemsAtOnce(t *testing.T) {
 		`Region must be a region such as eu-west-1, got "europe"`,
 		`ReplicaRegion must differ from Region`,
 		`DeleteData must be false where Protect is true`,
-		`GatewayShards must be 0 to 10000, got -1`,
+		`EventsPerSecond must be 0.01 to 1e+07, got 0`,
+		`Front must be "api" or "loadbalancer"`,
 		`RetentionHours must be 24 to 8760, got 0`,
 		`LogRetentionDays must be 1 to 365, got 0`,
 	} {

@@ -1,5 +1,9 @@
 package stacks
 
+import (
+	"github.com/shopstream/shopstream/constructs/capacity"
+)
+
 // Local is this machine: emulated AWS, one shard each, objects within a second.
 var Local = Environment{
 	Name:          "local",
@@ -10,8 +14,8 @@ var Local = Environment{
 
 	DeleteData: true,
 
-	GatewayShards:  2,
-	EventsShards:   2,
+	Core:           true,
+	Traffic:        capacity.Traffic{EventsPerSecond: 700},
 	RetentionHours: 24,
 
 	DeliveryBufferSeconds: 1,

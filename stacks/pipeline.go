@@ -6,8 +6,10 @@ import (
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/hashicorp/terraform-cdk-go/cdktf"
 
+	"github.com/shopstream/shopstream/constructs/capacity"
 	"github.com/shopstream/shopstream/constructs/ingest"
 	"github.com/shopstream/shopstream/constructs/lake"
+	"github.com/shopstream/shopstream/constructs/network"
 	"github.com/shopstream/shopstream/constructs/security"
 	"github.com/shopstream/shopstream/constructs/stream"
 	"github.com/shopstream/shopstream/internal/asset"
@@ -25,148 +27,285 @@ func FindWorkloads(env Environment) (w Workloads, err error) {
 	return w, err
 }
 
+// Pipeline is an environment's stack with what further tiers build on.
+type Pipeline struct {
+	Stack cdktf.TerraformStack
+	Keys  Keys
+	Zones Zones
+
+	Gateway *stream.Stream // frames, from the collector
+	Events  *stream.Stream // packs of valid events: what further readers read
+
+	Network *network.Network // nil in a core
+	Catalog *lake.Catalog    // nil in a core
+
+	env       Environment
+	plan      capacity.Plan
+	workloads Workloads
+	providers providers
+
+	registry  *ingest.Registry
+	identity  *ingest.Identity // nil in a core
+	collector *ingest.Collector
+	failures  *stream.Failures
+}
+
 // New defines env's pipeline in a stack named after it. It reads like an
-// event's way: keys, zones, streams, collector, preprocess, delivery.
-func New(app constructs.Construct, env Environment, workloads Workloads) (cdktf.TerraformStack, error) {
+// event's way through the picture.
+func New(app constructs.Construct, env Environment, workloads Workloads) (*Pipeline, error) {
 	if err := env.Validate(); err != nil {
 		return nil, err
 	}
-	stack := newBase(app, env)
-	if err := pipeline(stack, env, workloads); err != nil {
+	plan, err := capacity.PlanFor(env.Traffic)
+	if err != nil {
 		return nil, fmt.Errorf("environment %q: %w", env.Name, err)
 	}
-	return stack, nil
+	p := &Pipeline{env: env, plan: plan, workloads: workloads}
+	p.Stack, p.providers = newBase(app, env)
+	tiers := []func() error{
+		p.defineKeys, p.defineZones, p.defineStreams,
+		p.defineIdentity, p.defineCollector,
+		p.definePreprocess,
+		p.defineDelivery,
+	}
+	if !env.Core {
+		tiers = append(tiers, p.defineNetwork, p.defineFront, p.defineTracker, p.defineCatalog)
+	}
+	for _, define := range tiers {
+		if err := define(); err != nil {
+			return nil, fmt.Errorf("environment %q: %w", env.Name, err)
+		}
+	}
+	p.defineOutputs()
+	return p, nil
 }
 
-func pipeline(stack cdktf.TerraformStack, env Environment, workloads Workloads) error {
-	k, err := newKeys(stack, env)
-	if err != nil {
-		return err
-	}
-	zones, err := newZones(stack, env, k)
-	if err != nil {
-		return err
-	}
-	registry, err := ingest.NewRegistry(stack, "registry", ingest.RegistryProps{
-		Name: env.name("shops"), Key: k.events, Protect: env.Protect,
-	})
-	if err != nil {
-		return err
-	}
-	gateway, err := stream.New(stack, "gateway", stream.Props{
-		Name: env.name("gateway"), Key: k.transit, Shards: env.GatewayShards, RetentionHours: env.RetentionHours, Protect: env.Protect,
-	})
-	if err != nil {
-		return err
-	}
-	events, err := stream.New(stack, "events", stream.Props{
-		Name: env.name("events"), Key: k.events, Shards: env.EventsShards, RetentionHours: env.RetentionHours, Protect: env.Protect,
-	})
-	if err != nil {
-		return err
-	}
-
-	collectorLog, err := newLogGroup(stack, env, k, "collector_log", "/shopstream/"+env.Name+"/collector")
-	if err != nil {
-		return err
-	}
-	collector, err := ingest.NewCollector(stack, "collector", ingest.CollectorProps{
-		Name: env.name("collector"), Account: env.account(), Gateway: gateway, Registry: registry, LogGroup: collectorLog,
-		Image: variable(stack, "collector_image", "The collector's image by digest, REGISTRY/NAME@sha256:…."),
-		CPU:   env.CollectorCPU, MemoryMiB: env.CollectorMemoryMiB,
-	})
-	if err != nil {
-		return err
-	}
-
-	failures, err := stream.NewFailures(stack, "failures", stream.FailuresProps{
-		Name: env.name("failures"), Account: env.account(), Key: k.transit, Bucket: zones.failed,
-	})
-	if err != nil {
-		return err
-	}
-	preprocessLog, err := newLogGroup(stack, env, k, "preprocess_log", "/aws/lambda/"+env.name("preprocess"))
-	if err != nil {
-		return err
-	}
-	_, err = stream.NewPreprocess(stack, "preprocess", stream.PreprocessProps{
-		Name: env.name("preprocess"), Code: workloads.Preprocess, Key: k.events, LogGroup: preprocessLog,
-		Gateway: gateway, Events: events, Quarantine: zones.quarantine, Ledger: zones.ledger, Failures: failures,
-		Concurrency: env.PreprocessConcurrency,
-	})
-	if err != nil {
-		return err
-	}
-
-	deliveryLog, err := newLogGroup(stack, env, k, "delivery_log", "/aws/kinesisfirehose/"+env.name("raw"))
-	if err != nil {
-		return err
-	}
-	_, err = lake.NewDelivery(stack, "delivery", lake.DeliveryProps{
-		Name: env.name("raw"), Source: events, Destination: zones.raw, LogGroup: deliveryLog, BufferingSeconds: env.DeliveryBufferSeconds,
-	})
-	if err != nil {
-		return err
-	}
-
-	output(stack, "gateway_stream", "Takes frames from the collector.", gateway.Name())
-	output(stack, "events_stream", "Takes packs from preprocess.", events.Name())
-	output(stack, "raw_bucket", "Packs as they arrived.", zones.raw.ID())
-	output(stack, "quarantine_bucket", "Events that break the contract.", zones.quarantine.ID())
-	output(stack, "ledger_bucket", "Receipts of frames.", zones.ledger.ID())
-	output(stack, "failed_bucket", "Records that could not be processed.", zones.failed.ID())
-	output(stack, "failure_queue", "Messages about records that could not be processed.", failures.QueueURL())
-	output(stack, "registry_table", "Shops by publishable key.", registry.Name())
-	output(stack, "collector_task_definition", "The collector's task definition.", collector.TaskDefinition())
-	return nil
+// Keys are one KMS key for each class of data.
+type Keys struct {
+	Transit *security.Key // frames and failed records: may hold personal data as it was typed, gone after 7 days
+	Events  *security.Key // events behind preprocess, the registry and the ledger
+	Logs    *security.Key
 }
 
-// keys are one KMS key per class of data.
-type keys struct{ transit, events, logs *security.Key }
-
-func newKeys(stack cdktf.TerraformStack, env Environment) (k keys, err error) {
+func (p *Pipeline) defineKeys() error {
+	if _, err := security.NewBoundary(p.Stack, security.BoundaryProps{
+		Prefix: p.env.name(""), Account: p.env.account(), Regions: []string{p.env.ReplicaRegion},
+	}); err != nil {
+		return err
+	}
 	for _, class := range []struct {
 		name, description string
 		key               **security.Key
 	}{
-		{"transit", "frames and failed records: may hold personal data as it was typed, gone after 7 days", &k.transit},
-		{"events", "events behind preprocess, the shops' registry and the ledger", &k.events},
-		{"logs", "logs", &k.logs},
+		{"transit", "frames and failed records: may hold personal data as it was typed, gone after 7 days", &p.Keys.Transit},
+		{"events", "events behind preprocess, the shops' registry and the ledger", &p.Keys.Events},
+		{"logs", "logs", &p.Keys.Logs},
 	} {
-		*class.key, err = security.NewKey(stack, class.name+"_key", security.KeyProps{
-			Alias: env.name(class.name), Description: class.description, Account: env.account(), Protect: env.Protect,
+		key, err := security.NewKey(p.Stack, class.name+"_key", security.KeyProps{
+			Alias: p.env.name(class.name), Description: class.description, Account: p.env.account(), Protect: p.env.Protect,
 		})
 		if err != nil {
-			return k, err
+			return err
 		}
+		*class.key = key
 	}
-	k.logs.AllowLogs(env.account())
-	return k, nil
+	p.Keys.Logs.AllowLogs(p.env.account())
+	return nil
 }
 
-// zones are the buckets.
-type zones struct{ raw, quarantine, ledger, failed *lake.Bucket }
+// Zones are the buckets.
+type Zones struct {
+	Raw        *lake.Bucket // packs as they arrived
+	Quarantine *lake.Bucket // events that break the contract
+	Ledger     *lake.Bucket // receipts of frames
+	Failed     *lake.Bucket // records that could not be processed
 
-func newZones(stack cdktf.TerraformStack, env Environment, k keys) (z zones, err error) {
-	for _, zone := range []struct {
+	// Nil in a core.
+	Landing       *lake.Bucket // shops' own files: catalogues, orders
+	Transformed   *lake.Bucket // tables
+	AthenaResults *lake.Bucket
+	Artifacts     *lake.Bucket // the tracker's releases, jobs' code
+}
+
+func (p *Pipeline) defineZones() (err error) {
+	type zone struct {
 		name   string
 		props  lake.BucketProps
 		bucket **lake.Bucket
-	}{
-		{"raw", lake.BucketProps{Key: k.events, GlacierAfterDays: env.RawGlacierAfterDays}, &z.raw},
-		{"quarantine", lake.BucketProps{Key: k.events, ExpireAfterDays: 90}, &z.quarantine},
-		{"ledger", lake.BucketProps{Key: k.events, ExpireAfterDays: 400}, &z.ledger},
-		{"failed", lake.BucketProps{Key: k.transit, ExpireAfterDays: 7}, &z.failed},
-	} {
-		zone.props.Name = env.bucketName(zone.name)
-		zone.props.Protect, zone.props.DeleteObjects = env.Protect, env.DeleteData
-		if *zone.bucket, err = lake.NewBucket(stack, zone.name, zone.props); err != nil {
-			return z, err
+	}
+	zones := []zone{
+		{"raw", lake.BucketProps{Key: p.Keys.Events, GlacierAfterDays: p.env.RawGlacierAfterDays}, &p.Zones.Raw},
+		{"quarantine", lake.BucketProps{Key: p.Keys.Events, ExpireAfterDays: 90}, &p.Zones.Quarantine},
+		{"ledger", lake.BucketProps{Key: p.Keys.Events, ExpireAfterDays: 400}, &p.Zones.Ledger},
+		{"failed", lake.BucketProps{Key: p.Keys.Transit, ExpireAfterDays: 6}, &p.Zones.Failed},
+	}
+	var accessLogs *lake.AccessLogs
+	if !p.env.Core {
+		zones = append(zones,
+			zone{"landing", lake.BucketProps{Key: p.Keys.Events, ExpireAfterDays: 90}, &p.Zones.Landing},
+			zone{"transformed", lake.BucketProps{Key: p.Keys.Events}, &p.Zones.Transformed},
+			zone{"athena-results", lake.BucketProps{Key: p.Keys.Events, ExpireAfterDays: 7}, &p.Zones.AthenaResults},
+			zone{"artifacts", lake.BucketProps{Key: p.Keys.Events}, &p.Zones.Artifacts},
+		)
+		accessLogs, err = lake.NewAccessLogs(p.Stack, "access_logs", lake.AccessLogsProps{
+			Name: p.env.bucketName("access-logs"), Account: p.env.account(), Protect: p.env.Protect, DeleteObjects: p.env.DeleteData,
+		})
+		if err != nil {
+			return err
 		}
 	}
-	return z, nil
+	for _, z := range zones {
+		z.props.Name, z.props.AccessLogs = p.env.bucketName(z.name), accessLogs
+		z.props.Protect, z.props.DeleteObjects = p.env.Protect, p.env.DeleteData
+		if *z.bucket, err = lake.NewBucket(p.Stack, identifier(z.name), z.props); err != nil {
+			return err
+		}
+	}
+	if p.env.Replicate {
+		return p.replicate()
+	}
+	return nil
 }
 
-func newLogGroup(stack cdktf.TerraformStack, env Environment, k keys, id, name string) (*security.LogGroup, error) {
-	return security.NewLogGroup(stack, id, security.LogGroupProps{Name: name, Key: k.logs, RetentionDays: env.LogRetentionDays})
+// replicate copies buckets to another region, with a key of that region.
+func (p *Pipeline) replicate() error {
+	account := security.Account{ID: p.env.Account, Region: p.env.ReplicaRegion}
+	key, err := security.NewKey(p.Stack, "replica_key", security.KeyProps{
+		Alias: p.env.name("replica"), Description: "copies of events in another region", Account: account,
+		Protect: p.env.Protect, Provider: p.providers.replica,
+	})
+	if err != nil {
+		return err
+	}
+	accessLogs, err := lake.NewAccessLogs(p.Stack, "replica_access_logs", lake.AccessLogsProps{
+		Name: p.env.name("copy-logs") + "-" + account.ID + "-" + account.Region, Account: account,
+		Protect: p.env.Protect, DeleteObjects: p.env.DeleteData, Provider: p.providers.replica,
+	})
+	if err != nil {
+		return err
+	}
+	for _, zone := range []struct {
+		name        string
+		source      *lake.Bucket
+		glacierDays int
+	}{
+		{"raw", p.Zones.Raw, p.env.RawGlacierAfterDays},
+		{"transformed", p.Zones.Transformed, 0},
+	} {
+		copied, err := lake.NewBucket(p.Stack, zone.name+"_copy", lake.BucketProps{
+			Name: p.env.name(zone.name) + "-copy-" + account.ID + "-" + account.Region, Key: key, AccessLogs: accessLogs,
+			GlacierAfterDays: zone.glacierDays, Protect: p.env.Protect, DeleteObjects: p.env.DeleteData, Provider: p.providers.replica,
+		})
+		if err != nil {
+			return err
+		}
+		if err := lake.NewReplica(p.Stack, zone.name+"_replica", lake.ReplicaProps{
+			Name: p.env.name(zone.name + "-replica"), Source: zone.source, Destination: copied,
+		}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *Pipeline) defineStreams() (err error) {
+	p.Gateway, err = stream.New(p.Stack, "gateway", stream.Props{
+		Name: p.env.name("gateway"), Key: p.Keys.Transit, Shards: p.plan.GatewayShards, RetentionHours: p.env.RetentionHours, Protect: p.env.Protect,
+	})
+	if err != nil {
+		return err
+	}
+	p.Events, err = stream.New(p.Stack, "events", stream.Props{
+		Name: p.env.name("events"), Key: p.Keys.Events, Shards: p.plan.EventsShards, RetentionHours: p.env.RetentionHours, Protect: p.env.Protect,
+	})
+	return err
+}
+
+func (p *Pipeline) defineIdentity() (err error) {
+	if p.env.Core {
+		return nil
+	}
+	p.identity, err = ingest.NewIdentity(p.Stack, "identity", ingest.IdentityProps{
+		Name: p.env.name("servers"), Account: p.env.account(), Integrators: p.env.Integrators, Protect: p.env.Protect,
+	})
+	return err
+}
+
+func (p *Pipeline) defineCollector() error {
+	var err error
+	p.registry, err = ingest.NewRegistry(p.Stack, "registry", ingest.RegistryProps{
+		Name: p.env.name("shops"), Key: p.Keys.Events, Protect: p.env.Protect,
+	})
+	if err != nil {
+		return err
+	}
+	log, err := p.newLogGroup("collector_log", "/shopstream/"+p.env.Name+"/collector", p.env.LogRetentionDays)
+	if err != nil {
+		return err
+	}
+	props := ingest.CollectorProps{
+		Name: p.env.name("collector"), Account: p.env.account(), Gateway: p.Gateway, Registry: p.registry, LogGroup: log,
+		Image: variable(p.Stack, "collector_image", "The collector's image by digest, REGISTRY/NAME@sha256:…."),
+		CPU:   p.plan.CollectorCPU, MemoryMiB: p.plan.CollectorMemoryMiB,
+	}
+	if !p.env.Core {
+		props.Repository, props.Front, props.Identity = CollectorRepository, p.env.Front, p.identity
+	}
+	p.collector, err = ingest.NewCollector(p.Stack, "collector", props)
+	return err
+}
+
+// CollectorRepository is the ECR repository of the collector's images.
+const CollectorRepository = "shopstream/collector"
+
+func (p *Pipeline) definePreprocess() error {
+	var err error
+	p.failures, err = stream.NewFailures(p.Stack, "failures", stream.FailuresProps{
+		Name: p.env.name("failures"), Account: p.env.account(), Key: p.Keys.Transit, Bucket: p.Zones.Failed,
+	})
+	if err != nil {
+		return err
+	}
+	log, err := p.newLogGroup("preprocess_log", "/aws/lambda/"+p.env.name("preprocess"), p.env.LogRetentionDays)
+	if err != nil {
+		return err
+	}
+	_, err = stream.NewPreprocess(p.Stack, "preprocess", stream.PreprocessProps{
+		Name: p.env.name("preprocess"), Code: p.workloads.Preprocess, Key: p.Keys.Events, LogGroup: log,
+		Gateway: p.Gateway, Events: p.Events, Quarantine: p.Zones.Quarantine, Ledger: p.Zones.Ledger, Failures: p.failures,
+		Concurrency: p.plan.PreprocessConcurrency, ParallelizationFactor: p.plan.ParallelizationFactor,
+	})
+	return err
+}
+
+func (p *Pipeline) defineDelivery() error {
+	log, err := p.newLogGroup("delivery_log", "/aws/kinesisfirehose/"+p.env.name("raw"), p.env.LogRetentionDays)
+	if err != nil {
+		return err
+	}
+	_, err = lake.NewDelivery(p.Stack, "delivery", lake.DeliveryProps{
+		Name: p.env.name("raw"), Source: p.Events, Destination: p.Zones.Raw, LogGroup: log,
+		BufferingSeconds: p.env.DeliveryBufferSeconds, BufferingMiB: p.plan.DeliveryBufferMiB,
+	})
+	return err
+}
+
+func (p *Pipeline) defineOutputs() {
+	p.output("gateway_stream", "Takes frames from the collector.", p.Gateway.Name())
+	p.output("events_stream", "Takes packs from preprocess.", p.Events.Name())
+	p.output("raw_bucket", "Packs as they arrived.", p.Zones.Raw.ID())
+	p.output("quarantine_bucket", "Events that break the contract.", p.Zones.Quarantine.ID())
+	p.output("ledger_bucket", "Receipts of frames.", p.Zones.Ledger.ID())
+	p.output("failed_bucket", "Records that could not be processed.", p.Zones.Failed.ID())
+	p.output("failure_queue", "Messages about records that could not be processed.", p.failures.QueueURL())
+	p.output("registry_table", "Shops by publishable key.", p.registry.Name())
+	p.output("collector_task_definition", "The collector's task definition.", p.collector.TaskDefinition())
+}
+
+func (p *Pipeline) output(name, description string, value *string) {
+	output(p.Stack, name, description, value)
+}
+
+func (p *Pipeline) newLogGroup(id, name string, days int) (*security.LogGroup, error) {
+	return security.NewLogGroup(p.Stack, id, security.LogGroupProps{Name: name, Key: p.Keys.Logs, RetentionDays: days})
 }

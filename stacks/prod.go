@@ -1,5 +1,10 @@
 package stacks
 
+import (
+	"github.com/shopstream/shopstream/constructs/capacity"
+	"github.com/shopstream/shopstream/constructs/ingest"
+)
+
 // Prod takes the shops' traffic.
 var Prod = Environment{
 	Name:          "prod",
@@ -9,12 +14,15 @@ var Prod = Environment{
 
 	Protect: true,
 
-	GatewayShards:         8,
-	EventsShards:          8,
-	RetentionHours:        168,
-	PreprocessConcurrency: 50,
-	CollectorCPU:          1024,
-	CollectorMemoryMiB:    2048,
+	Traffic:        capacity.Traffic{EventsPerSecond: 3000},
+	RetentionHours: 168,
+
+	NATGateways:        3,
+	InterfaceEndpoints: []string{"ecr.api", "ecr.dkr", "kinesis-streams", "logs"}, // those that carry volume, and those without which no task starts
+	Front:              ingest.FrontAPI,
+
+	Replicate:    true,
+	ScanLimitGiB: 1000,
 
 	DeliveryBufferSeconds: 60,
 	RawGlacierAfterDays:   90,

@@ -1,5 +1,10 @@
 package stacks
 
+import (
+	"github.com/shopstream/shopstream/constructs/capacity"
+	"github.com/shopstream/shopstream/constructs/ingest"
+)
+
 // Staging is prod in small: every change passes through it.
 var Staging = Environment{
 	Name:          "staging",
@@ -9,10 +14,13 @@ var Staging = Environment{
 
 	Protect: true,
 
-	GatewayShards:         2,
-	EventsShards:          2,
-	RetentionHours:        168,
-	PreprocessConcurrency: 10,
+	Traffic:        capacity.Traffic{EventsPerSecond: 100},
+	RetentionHours: 168,
+
+	NATGateways: 1,
+	Front:       ingest.FrontAPI,
+
+	Replicate: true,
 
 	DeliveryBufferSeconds: 60,
 	RawGlacierAfterDays:   90,

@@ -77,6 +77,11 @@ func TestCollector(t *testing.T) {
 			t.Errorf("got %v, want %v", got, want)
 		}
 	})
+	t.Run("believes no client where nothing says which one sends", func(t *testing.T) {
+		if got := collectorEnvironment(t, template); got["FRONT"] != "" || got["TOKEN_ISSUER"] != "" {
+			t.Errorf("got %v", got)
+		}
+	})
 	t.Run("registry is encrypted, recoverable and protected", func(t *testing.T) {
 		got := synth.Get[struct {
 			Protected  bool                   `json:"deletion_protection_enabled"`
@@ -90,6 +95,25 @@ func TestCollector(t *testing.T) {
 		}](t, template.Resource, "aws_dynamodb_table", "registry_this")
 		if !got.Protected || !got.Recovery.Enabled || !strings.HasPrefix(got.Encryption.Key, "${aws_kms_key.key_this") || !got.Lifecycle.Prevent {
 			t.Errorf("got %+v", got)
+		}
+	})
+}
+
+func TestCollectorBehindTheAPI(t *testing.T) {
+	template := newEdge(ingest.FrontAPI).synth(t)
+	t.Run("believes the API's header", func(t *testing.T) {
+		if got := collectorEnvironment(t, template); got["FRONT"] != "api" {
+			t.Errorf("got %v", got)
+		}
+	})
+	t.Run("is started by a role that may pull its image and write its log", func(t *testing.T) {
+		want := []synth.Grant{
+			{Actions: []string{"logs:CreateLogStream", "logs:PutLogEvents"}, Resource: "${aws_cloudwatch_log_group.collector_log_this.arn}:*"},
+			{Actions: []string{"ecr:GetAuthorizationToken"}, Resource: "*"},
+			{Actions: []string{"ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"}, Resource: "arn:aws:ecr:eu-west-1:123456789012:repository/shopstream/collector"},
+		}
+		if got := synth.Grants(t, template.Resource, "collector_execution_role_policy"); !reflect.DeepEqual(got, want) {
+			t.Errorf("got %v, want %v", got, want)
 		}
 	})
 }

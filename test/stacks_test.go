@@ -33,11 +33,11 @@ func newStack(t *testing.T, env stacks.Environment) cdktf.TerraformStack {
 	if err != nil {
 		t.Fatal(err)
 	}
-	stack, err := stacks.New(cdktf.Testing_App(nil), env, stacks.Workloads{Preprocess: code})
+	pipeline, err := stacks.New(cdktf.Testing_App(nil), env, stacks.Workloads{Preprocess: code})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return stack
+	return pipeline.Stack
 }
 
 // contentHash is that of an asset, which changes with every build.

@@ -73,7 +73,7 @@ type Plan struct {
 	DeliveryBufferMiB int // size at which Firehose writes an object
 
 	RequestsPerSecond      int // of all clients, what the API is throttled at
-	RequestsPerIPIn5Min    int // above it, the firewall blocks
+	RequestsPerAddress     int // in 5 minutes, above which the firewall blocks; many shoppers share an address
 	IteratorAgeSeconds     int // alarm: how far preprocess may fall behind
 	EventsPerMinuteAtLeast int // alarm: a tenth of the plan's traffic without burst; 0: too little to tell
 }
@@ -101,7 +101,7 @@ func PlanFor(t Traffic) (Plan, error) {
 		DeliveryBufferMiB:     64,
 
 		RequestsPerSecond:      max(100, ceil(requests)),
-		RequestsPerIPIn5Min:    1000,
+		RequestsPerAddress:     3000,
 		IteratorAgeSeconds:     60,
 		EventsPerMinuteAtLeast: int(t.EventsPerSecond * 60 / 10),
 	}

@@ -31,10 +31,14 @@ type CollectorProps struct {
 	LogGroup  *security.LogGroup // required
 	CPU       int                // units of 1/1024 vCPU: 256, 512, 1024, 2048 or 4096; default 512
 	MemoryMiB int                // 512 to 30720, as Fargate pairs it with CPU; default 1024
+
+	Repository string    // name of the ECR repository in Account that holds Image; default none: anybody may pull it
+	Front      FrontKind // "api": ClientHeader says which client sends; "loadbalancer": the token does, and ClientHeader is the caller's own; default none: no client is believed
+	Identity   *Identity // whose tokens are believed; required with Front
 }
 
 func (p CollectorProps) validate() error {
-	return errors.Join(
+	errs := []error{
 		check.Required("Name", p.Name != ""),
 		check.Required("Image", p.Image != nil),
 		check.Required("Account", p.Account.Region != ""),
@@ -43,7 +47,12 @@ func (p CollectorProps) validate() error {
 		check.Required("LogGroup", p.LogGroup != nil),
 		check.Between("CPU", p.CPU, 256, 4096),
 		check.Between("MemoryMiB", p.MemoryMiB, 512, 30720),
-	)
+		check.That((p.Front == "") == (p.Identity == nil), "Front and Identity go together"),
+	}
+	if p.Front != "" {
+		errs = append(errs, p.Front.validate("Front"))
+	}
+	return errors.Join(errs...)
 }
 
 // CollectorPort is the port that the collector's container listens on.
@@ -57,7 +66,10 @@ const CollectorPort = 8080
 //	├── role             aws_iam_role and its policy: what the collector may do
 //	└── task             aws_ecs_task_definition
 type Collector struct {
-	task ecstaskdefinition.EcsTaskDefinition
+	cluster         ecscluster.EcsCluster
+	execution, role *security.Role
+	task            ecstaskdefinition.EcsTaskDefinition
+	name            string
 }
 
 // NewCollector defines a Collector in scope.
@@ -68,7 +80,7 @@ func NewCollector(scope constructs.Construct, id string, p CollectorProps) (*Col
 		return nil, fmt.Errorf("collector %q: %w", id, err)
 	}
 	scope = constructs.NewConstruct(scope, &id)
-	ecscluster.NewEcsCluster(scope, jsii.String("cluster"), &ecscluster.EcsClusterConfig{
+	cluster := ecscluster.NewEcsCluster(scope, jsii.String("cluster"), &ecscluster.EcsClusterConfig{
 		Name:    &p.Name,
 		Setting: []*ecscluster.EcsClusterSetting{{Name: jsii.String("containerInsights"), Value: jsii.String("enabled")}},
 	})
@@ -77,6 +89,7 @@ func NewCollector(scope constructs.Construct, id string, p CollectorProps) (*Col
 		return nil, fmt.Errorf("collector %q: %w", id, err)
 	}
 	p.LogGroup.GrantWrite(execution)
+	p.grantPull(execution)
 	role, err := security.NewRole(scope, "role", security.RoleProps{Name: p.Name, AssumedBy: "ecs-tasks.amazonaws.com"})
 	if err != nil {
 		return nil, fmt.Errorf("collector %q: %w", id, err)
@@ -97,29 +110,53 @@ func NewCollector(scope constructs.Construct, id string, p CollectorProps) (*Col
 		},
 		ContainerDefinitions: p.containers(),
 	})
-	return &Collector{task}, nil
+	return &Collector{cluster, execution, role, task, p.Name}, nil
+}
+
+// grantPull lets role pull the image.
+func (p CollectorProps) grantPull(role *security.Role) {
+	if p.Repository == "" {
+		return
+	}
+	role.Allow(jsii.String("*"), "ecr:GetAuthorizationToken") // ECR gives it for all repositories
+	role.Allow(jsii.String("arn:aws:ecr:"+p.Account.Region+":"+p.Account.ID+":repository/"+p.Repository),
+		"ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer")
+}
+
+// containerName is what services and deployments call the container.
+const containerName = "collector"
+
+// variable is one of the container's environment, in ECS's words.
+type variable struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
+}
+
+func (p CollectorProps) environment() []variable {
+	variables := []variable{
+		{"AWS_REGION", p.Account.Region},
+		{"GATEWAY_STREAM", *p.Gateway.Name()},
+		{"LISTEN", fmt.Sprintf(":%d", CollectorPort)},
+		{"REGISTRY_TABLE", *p.Registry.Name()},
+	}
+	if p.Front != "" {
+		variables = append(variables, variable{"FRONT", string(p.Front)},
+			variable{"TOKEN_ISSUER", *p.Identity.Issuer()}, variable{"TOKEN_SCOPE", SendScope})
+	}
+	return variables
 }
 
 // containers renders ECS's container definitions, in its own words.
 func (p CollectorProps) containers() *string {
-	type pair struct {
-		Name  string `json:"name"`
-		Value string `json:"value"`
-	}
 	b, err := json.Marshal([]any{map[string]any{
-		"name":                   "collector",
+		"name":                   containerName,
 		"image":                  *p.Image,
 		"essential":              true,
 		"readonlyRootFilesystem": true,
 		"user":                   "65532",
 		"stopTimeout":            60, // seconds, in which the collector drains
 		"portMappings":           []any{map[string]any{"containerPort": CollectorPort, "hostPort": CollectorPort, "protocol": "tcp"}},
-		"environment": []pair{
-			{"AWS_REGION", p.Account.Region},
-			{"GATEWAY_STREAM", *p.Gateway.Name()},
-			{"LISTEN", fmt.Sprintf(":%d", CollectorPort)},
-			{"REGISTRY_TABLE", *p.Registry.Name()},
-		},
+		"environment":            p.environment(),
 		"logConfiguration": map[string]any{
 			"logDriver": "awslogs",
 			"options": map[string]string{
@@ -139,3 +176,6 @@ func (p CollectorProps) containers() *string {
 
 // TaskDefinition is a token: the ARN of the task definition's latest revision.
 func (c *Collector) TaskDefinition() *string { return c.task.Arn() }
+
+// ClusterName is the ClusterName dimension of its metrics.
+func (c *Collector) ClusterName() string { return c.name }

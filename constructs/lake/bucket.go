@@ -26,10 +26,13 @@ import (
 type BucketProps struct {
 	Name             string        // required; unique in the world
 	Key              *security.Key // required; encrypts every object
+	AccessLogs       *AccessLogs   // takes a line for each request; default none
 	GlacierAfterDays int           // age at which objects move to Glacier Instant Retrieval, 30 to 3650; default never
-	ExpireAfterDays  int           // age at which objects are deleted, 1 to 3650; default never
+	ExpireAfterDays  int           // age at which objects are deleted, 1 to 3650; their bytes go 30 days later, at 7 or under a day later; default never
 	Protect          bool          // whether Terraform refuses to destroy it; default false
 	DeleteObjects    bool          // whether destroying it deletes its objects, which needs Protect to be false; default false
+
+	Provider cdktf.TerraformProvider // of the bucket's region, which is the Key's; default the stack's own
 }
 
 func (p BucketProps) validate() error {
@@ -56,12 +59,16 @@ func (p BucketProps) validate() error {
 //	├── encryption      aws_s3_bucket_server_side_encryption_configuration, with bucket keys
 //	├── public_access   aws_s3_bucket_public_access_block
 //	├── ownership       aws_s3_bucket_ownership_controls
-//	├── policy          aws_s3_bucket_policy: TLS only
-//	└── lifecycle       aws_s3_bucket_lifecycle_configuration
+//	├── policy          aws_s3_bucket_policy: TLS only, grown by Allow
+//	├── lifecycle       aws_s3_bucket_lifecycle_configuration
+//	└── access_log      aws_s3_bucket_logging
 type Bucket struct {
-	key    *security.Key
-	bucket s3bucket.S3Bucket
-	name   string
+	name       string
+	key        *security.Key
+	bucket     s3bucket.S3Bucket
+	versioning s3bucketversioning.S3BucketVersioningA
+	policy     s3bucketpolicy.S3BucketPolicy
+	statements []security.Statement
 }
 
 // NewBucket defines a Bucket in scope.
@@ -70,57 +77,81 @@ func NewBucket(scope constructs.Construct, id string, p BucketProps) (*Bucket, e
 		return nil, fmt.Errorf("bucket %q: %w", id, err)
 	}
 	scope = constructs.NewConstruct(scope, &id)
+	bucket := newBucket(scope, p)
+	if p.AccessLogs != nil {
+		p.AccessLogs.take(scope, bucket, p.Provider)
+	}
+	return bucket, nil
+}
+
+// newBucket defines a bucket that S3's own keys encrypt where p has none.
+func newBucket(scope constructs.Construct, p BucketProps) *Bucket {
 	bucket := s3bucket.NewS3Bucket(scope, jsii.String("this"), &s3bucket.S3BucketConfig{
 		Bucket:       &p.Name,
 		ForceDestroy: &p.DeleteObjects,
 		Lifecycle:    &cdktf.TerraformResourceLifecycle{PreventDestroy: &p.Protect},
+		Provider:     p.Provider,
 	})
 	versioning := s3bucketversioning.NewS3BucketVersioningA(scope, jsii.String("versioning"), &s3bucketversioning.S3BucketVersioningAConfig{
 		Bucket:                  bucket.Id(),
 		VersioningConfiguration: &s3bucketversioning.S3BucketVersioningVersioningConfiguration{Status: jsii.String("Enabled")},
+		Provider:                p.Provider,
 	})
-	s3bucketserversideencryptionconfiguration.NewS3BucketServerSideEncryptionConfigurationA(scope, jsii.String("encryption"),
-		&s3bucketserversideencryptionconfiguration.S3BucketServerSideEncryptionConfigurationAConfig{
-			Bucket: bucket.Id(),
-			Rule: []*s3bucketserversideencryptionconfiguration.S3BucketServerSideEncryptionConfigurationRuleA{{
-				BucketKeyEnabled: true, // else KMS requests cost more than the storage
-				ApplyServerSideEncryptionByDefault: &s3bucketserversideencryptionconfiguration.S3BucketServerSideEncryptionConfigurationRuleApplyServerSideEncryptionByDefaultA{
-					SseAlgorithm: jsii.String("aws:kms"), KmsMasterKeyId: p.Key.ARN(),
-				},
-			}},
-		})
+	encrypt(scope, bucket, p)
 	access := s3bucketpublicaccessblock.NewS3BucketPublicAccessBlock(scope, jsii.String("public_access"), &s3bucketpublicaccessblock.S3BucketPublicAccessBlockConfig{
 		Bucket:          bucket.Id(),
 		BlockPublicAcls: true, BlockPublicPolicy: true, IgnorePublicAcls: true, RestrictPublicBuckets: true,
+		Provider: p.Provider,
 	})
 	s3bucketownershipcontrols.NewS3BucketOwnershipControls(scope, jsii.String("ownership"), &s3bucketownershipcontrols.S3BucketOwnershipControlsConfig{
-		Bucket: bucket.Id(),
-		Rule:   &s3bucketownershipcontrols.S3BucketOwnershipControlsRule{ObjectOwnership: jsii.String("BucketOwnerEnforced")},
+		Bucket:   bucket.Id(),
+		Rule:     &s3bucketownershipcontrols.S3BucketOwnershipControlsRule{ObjectOwnership: jsii.String("BucketOwnerEnforced")},
+		Provider: p.Provider,
 	})
-	s3bucketpolicy.NewS3BucketPolicy(scope, jsii.String("policy"), &s3bucketpolicy.S3BucketPolicyConfig{
-		Bucket: bucket.Id(),
-		Policy: security.Policy(security.Statement{
-			Sid:       "TLSOnly",
-			Effect:    "Deny",
-			Principal: "*",
-			Action:    "s3:*",
-			Resource:  []string{"arn:aws:s3:::" + p.Name, "arn:aws:s3:::" + p.Name + "/*"},
-			Condition: map[string]any{"Bool": map[string]string{"aws:SecureTransport": "false"}},
-		}),
+	statements := []security.Statement{{
+		Sid:       "TLSOnly",
+		Effect:    "Deny",
+		Principal: "*",
+		Action:    "s3:*",
+		Resource:  []string{"arn:aws:s3:::" + p.Name, "arn:aws:s3:::" + p.Name + "/*"},
+		Condition: map[string]any{"Bool": map[string]string{"aws:SecureTransport": "false"}},
+	}}
+	policy := s3bucketpolicy.NewS3BucketPolicy(scope, jsii.String("policy"), &s3bucketpolicy.S3BucketPolicyConfig{
+		Bucket:    bucket.Id(),
+		Policy:    security.Policy(statements...),
 		DependsOn: &[]cdktf.ITerraformDependable{access}, // S3 refuses two of these writes at once
+		Provider:  p.Provider,
 	})
 	s3bucketlifecycleconfiguration.NewS3BucketLifecycleConfiguration(scope, jsii.String("lifecycle"), &s3bucketlifecycleconfiguration.S3BucketLifecycleConfigurationConfig{
 		Bucket:    bucket.Id(),
 		Rule:      lifecycleRules(p),
 		DependsOn: &[]cdktf.ITerraformDependable{versioning}, // rules on old versions need versions
+		Provider:  p.Provider,
 	})
-	return &Bucket{p.Key, bucket, p.Name}, nil
+	return &Bucket{p.Name, p.Key, bucket, versioning, policy, statements}
+}
+
+func encrypt(scope constructs.Construct, bucket s3bucket.S3Bucket, p BucketProps) {
+	encryption := &s3bucketserversideencryptionconfiguration.S3BucketServerSideEncryptionConfigurationRuleApplyServerSideEncryptionByDefaultA{
+		SseAlgorithm: jsii.String("AES256"),
+	}
+	rule := &s3bucketserversideencryptionconfiguration.S3BucketServerSideEncryptionConfigurationRuleA{ApplyServerSideEncryptionByDefault: encryption}
+	if p.Key != nil {
+		encryption.SseAlgorithm, encryption.KmsMasterKeyId = jsii.String("aws:kms"), p.Key.ARN()
+		rule.BucketKeyEnabled = true // else KMS requests cost more than the storage
+	}
+	s3bucketserversideencryptionconfiguration.NewS3BucketServerSideEncryptionConfigurationA(scope, jsii.String("encryption"),
+		&s3bucketserversideencryptionconfiguration.S3BucketServerSideEncryptionConfigurationAConfig{
+			Bucket:   bucket.Id(),
+			Rule:     []*s3bucketserversideencryptionconfiguration.S3BucketServerSideEncryptionConfigurationRuleA{rule},
+			Provider: p.Provider,
+		})
 }
 
 func lifecycleRules(p BucketProps) []*s3bucketlifecycleconfiguration.S3BucketLifecycleConfigurationRule {
 	noncurrentDays := 30 // how long a deletion by accident can be undone
-	if p.ExpireAfterDays > 0 {
-		noncurrentDays = min(noncurrentDays, p.ExpireAfterDays) // what must be gone is gone
+	if 0 < p.ExpireAfterDays && p.ExpireAfterDays <= 7 {
+		noncurrentDays = 1 // what must be gone soon is gone
 	}
 	rule := func(id string) *s3bucketlifecycleconfiguration.S3BucketLifecycleConfigurationRule {
 		return &s3bucketlifecycleconfiguration.S3BucketLifecycleConfigurationRule{
@@ -165,9 +196,38 @@ func (b *Bucket) Name() string { return b.name }
 // Key encrypts the bucket's objects.
 func (b *Bucket) Key() *security.Key { return b.key }
 
+// Allow adds a statement to the bucket's policy, for AWS services that act in
+// no role: a distribution that reads, a trail that writes. The bucket's ARN is
+// arn:aws:s3::: and its Name.
+func (b *Bucket) Allow(statement security.Statement) {
+	b.statements = append(b.statements, statement)
+	b.policy.SetPolicy(security.Policy(b.statements...))
+}
+
 // GrantWrite lets role put objects under prefix, which is "" or ends with "/".
 func (b *Bucket) GrantWrite(role *security.Role, prefix string) {
-	role.Allow(jsii.String(*b.ARN()+"/"+prefix+"*"), "s3:PutObject", "s3:AbortMultipartUpload")
+	role.Allow(b.objects(prefix), "s3:PutObject", "s3:AbortMultipartUpload")
 	b.key.GrantEncrypt(role)
 	b.key.GrantDecrypt(role) // a multipart upload reads its parts back
 }
+
+// GrantRead lets role list the bucket and read objects under prefix.
+func (b *Bucket) GrantRead(role *security.Role, prefix string) {
+	role.Allow(b.objects(prefix), "s3:GetObject")
+	role.Allow(b.ARN(), "s3:GetBucketLocation", "s3:ListBucket")
+	b.key.GrantDecrypt(role)
+}
+
+// GrantDelete lets role delete objects under prefix, which their versions
+// survive until they expire.
+func (b *Bucket) GrantDelete(role *security.Role, prefix string) {
+	role.Allow(b.objects(prefix), "s3:DeleteObject")
+}
+
+// GrantErase lets role delete objects and their versions: for ever.
+func (b *Bucket) GrantErase(role *security.Role) {
+	role.Allow(b.objects(""), "s3:DeleteObject", "s3:DeleteObjectVersion")
+	role.Allow(b.ARN(), "s3:ListBucketVersions")
+}
+
+func (b *Bucket) objects(prefix string) *string { return jsii.String(*b.ARN() + "/" + prefix + "*") }

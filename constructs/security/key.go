@@ -19,6 +19,8 @@ type KeyProps struct {
 	Description string  // required; the class of data that it encrypts
 	Account     Account // required; its administrators decide who uses the key
 	Protect     bool    // whether Terraform refuses to destroy it; default false
+
+	Provider cdktf.TerraformProvider // of the Account's region; default the stack's own
 }
 
 func (p KeyProps) validate() error {
@@ -58,10 +60,12 @@ func NewKey(scope constructs.Construct, id string, p KeyProps) (*Key, error) {
 		DeletionWindowInDays: jsii.Number(30),
 		Policy:               Policy(statements...),
 		Lifecycle:            &cdktf.TerraformResourceLifecycle{PreventDestroy: &p.Protect},
+		Provider:             p.Provider,
 	})
 	kmsalias.NewKmsAlias(scope, jsii.String("alias"), &kmsalias.KmsAliasConfig{
 		Name:        jsii.String("alias/" + p.Alias),
 		TargetKeyId: kms.KeyId(),
+		Provider:    p.Provider,
 	})
 	return &Key{kms, statements}, nil
 }

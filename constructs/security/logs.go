@@ -51,3 +51,8 @@ func (g *LogGroup) Name() *string { return g.group.Name() }
 func (g *LogGroup) GrantWrite(role *Role) {
 	role.Allow(jsii.String(*g.group.Arn()+":*"), "logs:CreateLogStream", "logs:PutLogEvents")
 }
+
+// GrantRead lets role search log events.
+func (g *LogGroup) GrantRead(role *Role) {
+	role.Allow(jsii.String(*g.group.Arn()+":*"), "logs:DescribeLogStreams", "logs:FilterLogEvents", "logs:GetLogEvents", "logs:StartQuery")
+}

@@ -28,7 +28,7 @@ func (p RoleProps) validate() error {
 }
 
 // Role is an IAM role that a service assumes. It may do nothing until
-// something is granted to it.
+// something is granted to it, and nothing that its stack's Boundary denies.
 //
 //	Role
 //	├── this     aws_iam_role
@@ -46,12 +46,17 @@ func NewRole(scope constructs.Construct, id string, p RoleProps) (*Role, error) 
 		return nil, fmt.Errorf("role %q: %w", id, err)
 	}
 	scope = constructs.NewConstruct(scope, &id)
-	return &Role{scope: scope, role: iamrole.NewIamRole(scope, jsii.String("this"), &iamrole.IamRoleConfig{
-		Name: &p.Name,
+	return newRole(scope, &iamrole.IamRoleConfig{
+		Name:                &p.Name,
+		PermissionsBoundary: boundaryOf(scope),
 		AssumeRolePolicy: Policy(Statement{
 			Effect: "Allow", Principal: Service(p.AssumedBy), Action: "sts:AssumeRole",
 		}),
-	})}, nil
+	}), nil
+}
+
+func newRole(scope constructs.Construct, config *iamrole.IamRoleConfig) *Role {
+	return &Role{scope: scope, role: iamrole.NewIamRole(scope, jsii.String("this"), config)}
 }
 
 // ARN is a token.
