@@ -18,6 +18,21 @@ help: ## Show this help
 .PHONY: setup
 setup: .venv/installed ## Install emulated AWS and DuckDB into .venv (again only when their pins change)
 
+# Tools that only tests use, apart: the demo does without.
+.PHONY: setup-test
+setup-test: setup .venv-checkov/installed tools/iam/node_modules/installed
+
+.venv-checkov/installed: tools/checkov/requirements.txt
+	@echo "installing checkov into .venv-checkov (once)"
+	@rm -rf .venv-checkov
+	@$(PYTHON) -m venv .venv-checkov
+	@.venv-checkov/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+tools/iam/node_modules/installed: tools/iam/package-lock.json
+	@npm --prefix tools/iam ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
 .venv/installed: internal/emulator/requirements.txt
 	@echo "installing emulated AWS into .venv (once, about a minute)"
 	@$(PYTHON) -c 'import sys; sys.exit("Python %d.%d is too old, 3.10 or newer is needed" % sys.version_info[:2] if sys.version_info < (3, 10) else 0)'
@@ -29,6 +44,11 @@ setup: .venv/installed ## Install emulated AWS and DuckDB into .venv (again only
 .PHONY: build
 build: ## Compile the workloads and the tools into build/
 	@go run ./internal/asset/build
+
+.PHONY: image
+image: $(if $(ENV),build) ## Build the collector's image, without Docker, into build/images; ENV=x also pushes it to that environment's account
+	@$(if $(ENV),SHOPSTREAM_STACKS="$(ENV)" build/infrastructure)
+	@go run ./internal/asset/image $(if $(ENV),-env "$(ENV)")
 
 .PHONY: demo
 demo: setup build ## Take events through the whole pipeline on this machine; EVENTS=FILE a log in the REES46 format, KEEP=1 leaves it running
@@ -57,9 +77,10 @@ lint: ## Format, vet and staticcheck
 	@go tool -modfile=tools/go.mod staticcheck ./...
 
 .PHONY: test
-test: setup build lint ## Everything that CI runs
+test: setup-test build lint ## Everything that CI runs
 	@.venv/bin/python -m unittest discover -q -s internal/emulator/launcher/tests
 	@go test -count=1 $(RACE) $(UNITS)
+	@cd test/extending && go vet ./... && go test -count=1 ./...
 	@go test -count=1 -timeout 30m ./test/...
 
 .PHONY: golden
@@ -90,4 +111,4 @@ settings: build
 .PHONY: clean
 clean: ## Remove what was built, installed and written
 	@[ ! -x build/shopstream ] || build/shopstream demo stop
-	@rm -rf build cdktf.out .venv
+	@rm -rf build cdktf.out .venv .venv-checkov tools/iam/node_modules

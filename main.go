@@ -1,5 +1,4 @@
-// Command shopstream-infrastructure writes each environment's stack as
-// Terraform JSON to cdktf.out/.
+// Command shopstream-infrastructure writes each stack as Terraform JSON to cdktf.out/.
 //
 // SHOPSTREAM_STACKS names the stacks to write, separated by commas; without it
 // all are written. Set and empty, the program only starts: it loads what every
@@ -7,6 +6,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 
@@ -18,7 +18,15 @@ import (
 	"github.com/shopstream/shopstream/stacks"
 )
 
-var environments = []stacks.Environment{stacks.Local, stacks.Dev, stacks.Staging, stacks.Prod}
+func definitions() (all []stacks.Definition) {
+	for _, env := range []stacks.Environment{stacks.Local, stacks.Dev, stacks.Staging, stacks.Prod} {
+		all = append(all, env.Definition())
+	}
+	for _, account := range []stacks.AccountSettings{stacks.DevAccount, stacks.StagingAccount, stacks.ProdAccount} {
+		all = append(all, account.Definitions()...)
+	}
+	return all
+}
 
 func main() {
 	stderr := os.Stderr
@@ -30,17 +38,10 @@ func main() {
 
 // synth validates all before it starts Node, and ends Node also on failure.
 func synth() (err error) {
-	selected, err := stacks.Select(environments, os.LookupEnv)
+	selected, err := stacks.Select(definitions(), os.LookupEnv)
 	if err != nil {
 		return err
 	}
-	workloads := make([]stacks.Workloads, len(selected))
-	for i, env := range selected {
-		if workloads[i], err = stacks.FindWorkloads(env); err != nil {
-			return err
-		}
-	}
-
 	defer closeKernel()
 	defer func() { // jsii panics at a programmer's mistake: tell it without the stack
 		if r := recover(); r != nil {
@@ -49,10 +50,12 @@ func synth() (err error) {
 	}()
 	app := cdktf.NewApp(nil)
 	provider.AwsProvider_TfResourceType() // loads the AWS package
-	for i, env := range selected {
-		if _, err := stacks.New(app, env, workloads[i]); err != nil {
-			return err
-		}
+	var errs []error
+	for _, d := range selected {
+		errs = append(errs, d.Define(app))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return err // before anything is written
 	}
 	app.Synth()
 	return nil

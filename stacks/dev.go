@@ -20,6 +20,8 @@ var Dev = Environment{
 
 	ScanLimitGiB: 10,
 
+	MonthlyUSD: 500,
+
 	DeliveryBufferSeconds: 60,
 	LogRetentionDays:      14,
 }

@@ -4,10 +4,13 @@ import (
 	"cmp"
 	"strings"
 
+	"github.com/aws/jsii-runtime-go"
+
 	"github.com/shopstream/shopstream/constructs/event"
 	"github.com/shopstream/shopstream/constructs/ingest"
 	"github.com/shopstream/shopstream/constructs/lake"
 	"github.com/shopstream/shopstream/constructs/network"
+	"github.com/shopstream/shopstream/constructs/observe"
 )
 
 // addressLogDays is how long logs are kept that hold shoppers' addresses.
@@ -28,7 +31,7 @@ func (p *Pipeline) defineNetwork() error {
 // defineFront puts the front before the collector, and the collector's tasks
 // behind it.
 func (p *Pipeline) defineFront() error {
-	firewallLog, err := p.newLogGroup("firewall_log", "aws-waf-logs-"+p.env.name("front"), addressLogDays)
+	firewallLog, err := p.newLogGroup("firewall_log", "aws-waf-logs-"+p.env.name("edge"), addressLogDays)
 	if err != nil {
 		return err
 	}
@@ -37,7 +40,7 @@ func (p *Pipeline) defineFront() error {
 		return err
 	}
 	front, err := ingest.NewFront(p.Stack, "front", ingest.FrontProps{
-		Kind: p.env.Front, Name: p.env.name("front"), Account: p.env.account(), Network: p.Network, Identity: p.identity,
+		Kind: p.env.Front, Name: p.env.name("edge"), Account: p.env.account(), Network: p.Network, Identity: p.identity,
 		FirewallLog: firewallLog, Domain: p.env.Domain, BlueGreen: p.env.Deployment == ingest.BlueGreen, Protect: p.env.Protect,
 		API: ingest.APIProps{
 			LogGroup: accessLog,
@@ -48,9 +51,20 @@ func (p *Pipeline) defineFront() error {
 	if err != nil {
 		return err
 	}
-	_, err = ingest.NewService(p.Stack, "service", ingest.ServiceProps{
+	ring, err := p.watchFront(front)
+	if err != nil {
+		return err
+	}
+	service, err := ingest.NewService(p.Stack, "service", ingest.ServiceProps{
 		Name: p.env.name("collector"), Account: p.env.account(), Collector: p.collector, Network: p.Network,
 		LoadBalancer: front.LoadBalancer(), Deployment: cmp.Or(p.env.Deployment, ingest.Rolling),
+		MinTasks: p.plan.CollectorTasks, MaxTasks: p.plan.CollectorTasksMax, RollbackAlarms: ring.rollback,
+	})
+	if err != nil {
+		return err
+	}
+	err = ring.tier.WatchService("collector", observe.ServiceProps{
+		Cluster: jsii.String(p.collector.ClusterName()), Name: jsii.String(service.ServiceName()),
 		MinTasks: p.plan.CollectorTasks, MaxTasks: p.plan.CollectorTasksMax,
 	})
 	if err != nil {
@@ -85,11 +99,15 @@ func (p *Pipeline) defineCatalog() (err error) {
 		{Name: "receipts", Description: "Frames that were taken whole.", Bucket: p.Zones.Ledger, Prefix: "receipts/", Row: event.Receipt{}},
 	} {
 		table.Catalog = p.Catalog
-		if _, err := lake.NewJSONTable(p.Stack, table.Name, table); err != nil {
+		defined, err := lake.NewJSONTable(p.Stack, table.Name, table)
+		if err != nil {
 			return err
 		}
+		if table.Name == "quarantined" {
+			p.quarantine = defined
+		}
 	}
-	_, err = lake.NewIcebergTable(p.Stack, "stored_events", lake.IcebergTableProps{
+	p.table, err = lake.NewIcebergTable(p.Stack, "stored_events", lake.IcebergTableProps{
 		Name: "events", Catalog: p.Catalog, Bucket: p.Zones.Transformed, Row: event.Stored{}, Optimizer: p.env.name("optimizer"), Protect: p.env.Protect,
 	})
 	if err != nil {
@@ -107,7 +125,7 @@ func (p *Pipeline) defineCatalog() (err error) {
 	if err != nil {
 		return err
 	}
-	_, err = lake.NewWorkgroup(p.Stack, "workgroup", lake.WorkgroupProps{
+	p.workgroup, err = lake.NewWorkgroup(p.Stack, "workgroup", lake.WorkgroupProps{
 		Name: p.env.name("analysts"), Catalog: p.Catalog, Results: p.Zones.AthenaResults, ScanLimitGiB: p.env.ScanLimitGiB, DeleteAll: p.env.DeleteData,
 	})
 	return err

@@ -10,7 +10,9 @@ import (
 
 // ministackServices are the provider's endpoints that MiniStack serves, because
 // it moves data; moto serves all others. docs/emulators.md tells why.
-var ministackServices = words(`cloudwatch dynamodb firehose kinesis kms lambda logs s3 secretsmanager sns sqs`)
+var ministackServices = words(`
+	apigateway athena backup budgets cloudfront cloudwatch cognitoidp dynamodb events firehose kinesis kms lambda logs s3 scheduler
+	secretsmanager sns sqs wafv2`)
 
 // otherNames are endpoints that the provider knows under another name too, of
 // which it takes one.

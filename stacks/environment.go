@@ -17,7 +17,7 @@ import (
 // Environment is all that environments may differ in. A zero value takes the
 // construct's default.
 type Environment struct {
-	Name          string // required; lower case letters, digits and hyphens, at most 16; names the stack and every resource
+	Name          string // required; lower case letters, digits and hyphens, at most 10; names the stack and every resource
 	Account       string // required; the AWS account's 12 digits
 	Region        string // required; such as eu-west-1
 	ReplicaRegion string // required; another region, for copies
@@ -54,16 +54,29 @@ type Environment struct {
 	Replicate    bool // raw and transformed are copied to ReplicaRegion
 	ScanLimitGiB int  // what one query may read; default 100
 
+	// People and money.
+	People     People // who may assume the human roles; default nobody
+	MonthlyUSD int    // required but in a core; what a month may cost
+
 	// Times.
 	DeliveryBufferSeconds int // longest wait before Firehose writes an object
 	RawGlacierAfterDays   int // age at which raw packs move to Glacier; default never
 	LogRetentionDays      int // required
 }
 
+// People may assume the human roles: ARNs of IAM users or of Identity Center's
+// roles.
+type People struct {
+	Operators       []string // watch and redrive
+	Analysts        []string // query
+	PrivacyOfficers []string // look into the quarantine and erase
+	BreakGlass      []string // may do everything, and are seen
+}
+
 // Validate reports every problem at once, before anything is synthesized.
 func (e Environment) Validate() error {
 	err := errors.Join(
-		check.That(nameFormat.MatchString(e.Name), "Name must be 1 to 16 lower case letters, digits and hyphens, starting with a letter, got %q", e.Name),
+		check.That(nameFormat.MatchString(e.Name), "Name must be 1 to 10 lower case letters, digits and hyphens, starting with a letter, got %q", e.Name),
 		check.That(accountFormat.MatchString(e.Account), "Account must be 12 digits, got %q", e.Account),
 		check.That(regionFormat.MatchString(e.Region), "Region must be a region such as eu-west-1, got %q", e.Region),
 		check.That(regionFormat.MatchString(e.ReplicaRegion), "ReplicaRegion must be a region such as eu-central-1, got %q", e.ReplicaRegion),
@@ -73,6 +86,7 @@ func (e Environment) Validate() error {
 		check.Between("RetentionHours", e.RetentionHours, 24, 8760),
 		check.Between("LogRetentionDays", e.LogRetentionDays, 1, 365),
 		check.That(e.Core || e.Front != "", `Front must be "api" or "loadbalancer"`),
+		check.That(e.Core || e.MonthlyUSD > 0, "MonthlyUSD must be over 0, got %d", e.MonthlyUSD),
 		check.That(!e.Core || !e.Replicate, "Replicate must be false in a core, which has no transformed zone"),
 	)
 	if err != nil {
@@ -82,7 +96,7 @@ func (e Environment) Validate() error {
 }
 
 var (
-	nameFormat    = regexp.MustCompile(`^[a-z][a-z0-9-]{0,15}$`)
+	nameFormat    = regexp.MustCompile(`^[a-z][a-z0-9-]{0,9}$`)
 	accountFormat = regexp.MustCompile(`^[0-9]{12}$`)
 	regionFormat  = regexp.MustCompile(`^[a-z]{2}(-[a-z]+)+-[0-9]$`)
 )
@@ -107,33 +121,4 @@ func (e Environment) platform() asset.Platform {
 		return asset.Host
 	}
 	return asset.AWS
-}
-
-// Select returns the environments that SHOPSTREAM_STACKS names, all without
-// it, each valid. lookup is os.LookupEnv.
-func Select(all []Environment, lookup func(string) (string, bool)) ([]Environment, error) {
-	names, given := lookup("SHOPSTREAM_STACKS")
-	byName := map[string]Environment{}
-	var known []string
-	for _, env := range all {
-		byName[env.Name] = env
-		known = append(known, env.Name)
-	}
-	selected := all
-	var errs []error
-	if given {
-		selected = nil
-		for name := range strings.FieldsFuncSeq(names, func(r rune) bool { return r == ',' || r == ' ' }) {
-			env, ok := byName[name]
-			if !ok {
-				errs = append(errs, fmt.Errorf("SHOPSTREAM_STACKS names the unknown stack %q; known are %s", name, strings.Join(known, ", ")))
-				continue
-			}
-			selected = append(selected, env)
-		}
-	}
-	for _, env := range selected {
-		errs = append(errs, env.Validate())
-	}
-	return selected, errors.Join(errs...)
 }

@@ -22,7 +22,7 @@ func TestAnInvalidEnvironmentTellsAllItsProblemsAtOnce(t *testing.T) {
 	}
 	for _, want := range []string{
 		`environment "Prod!"`,
-		`Name must be 1 to 16 lower case letters, digits and hyphens, starting with a letter, got "Prod!"`,
+		`Name must be 1 to 10 lower case letters, digits and hyphens, starting with a letter, got "Prod!"`,
 		`Account must be 12 digits, got "12"`,
 		`Region must be a region such as eu-west-1, got "europe"`,
 		`ReplicaRegion must differ from Region`,
@@ -39,7 +39,8 @@ func TestAnInvalidEnvironmentTellsAllItsProblemsAtOnce(t *testing.T) {
 }
 
 func TestSelect(t *testing.T) {
-	all := []Environment{Dev, Prod}
+	valid := func() error { return nil }
+	all := []Definition{{Name: "dev", Validate: valid}, {Name: "prod", Validate: valid}}
 	given := func(value string) func(string) (string, bool) {
 		return func(string) (string, bool) { return value, true }
 	}

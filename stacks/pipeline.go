@@ -10,6 +10,7 @@ import (
 	"github.com/shopstream/shopstream/constructs/ingest"
 	"github.com/shopstream/shopstream/constructs/lake"
 	"github.com/shopstream/shopstream/constructs/network"
+	"github.com/shopstream/shopstream/constructs/observe"
 	"github.com/shopstream/shopstream/constructs/security"
 	"github.com/shopstream/shopstream/constructs/stream"
 	"github.com/shopstream/shopstream/internal/asset"
@@ -44,10 +45,20 @@ type Pipeline struct {
 	workloads Workloads
 	providers providers
 
-	registry  *ingest.Registry
-	identity  *ingest.Identity // nil in a core
-	collector *ingest.Collector
-	failures  *stream.Failures
+	registry   *ingest.Registry
+	identity   *ingest.Identity // nil in a core
+	collector  *ingest.Collector
+	failures   *stream.Failures
+	preprocess *stream.Preprocess
+	delivery   *lake.Delivery
+	logs       []*security.LogGroup // of our programs
+
+	// Nil in a core.
+	topics     *observe.Topics
+	replicaKey *security.Key // nil without Replicate
+	workgroup  *lake.Workgroup
+	quarantine *lake.JSONTable
+	table      *lake.IcebergTable
 }
 
 // New defines env's pipeline in a stack named after it. It reads like an
@@ -69,7 +80,7 @@ func New(app constructs.Construct, env Environment, workloads Workloads) (*Pipel
 		p.defineDelivery,
 	}
 	if !env.Core {
-		tiers = append(tiers, p.defineNetwork, p.defineFront, p.defineTracker, p.defineCatalog)
+		tiers = append(tiers, p.defineTopics, p.defineNetwork, p.defineFront, p.defineTracker, p.defineCatalog, p.definePeople, p.defineWatch)
 	}
 	for _, define := range tiers {
 		if err := define(); err != nil {
@@ -80,11 +91,15 @@ func New(app constructs.Construct, env Environment, workloads Workloads) (*Pipel
 	return p, nil
 }
 
+// Check holds the stack to the guardrails.
+func (p *Pipeline) Check() error { return checkGuardrails(p.Stack, p.env.Name, p.env.Protect) }
+
 // Keys are one KMS key for each class of data.
 type Keys struct {
 	Transit *security.Key // frames and failed records: may hold personal data as it was typed, gone after 7 days
 	Events  *security.Key // events behind preprocess, the registry and the ledger
 	Logs    *security.Key
+	Alerts  *security.Key // alarms and backups; nil in a core
 }
 
 func (p *Pipeline) defineKeys() error {
@@ -100,7 +115,11 @@ func (p *Pipeline) defineKeys() error {
 		{"transit", "frames and failed records: may hold personal data as it was typed, gone after 7 days", &p.Keys.Transit},
 		{"events", "events behind preprocess, the shops' registry and the ledger", &p.Keys.Events},
 		{"logs", "logs", &p.Keys.Logs},
+		{"alerts", "alarms on their way to people, and backups", &p.Keys.Alerts},
 	} {
+		if p.env.Core && class.key == &p.Keys.Alerts {
+			continue
+		}
 		key, err := security.NewKey(p.Stack, class.name+"_key", security.KeyProps{
 			Alias: p.env.name(class.name), Description: class.description, Account: p.env.account(), Protect: p.env.Protect,
 		})
@@ -177,8 +196,9 @@ func (p *Pipeline) replicate() error {
 	if err != nil {
 		return err
 	}
+	p.replicaKey = key
 	accessLogs, err := lake.NewAccessLogs(p.Stack, "replica_access_logs", lake.AccessLogsProps{
-		Name: p.env.name("copy-logs") + "-" + account.ID + "-" + account.Region, Account: account,
+		Name: p.env.name("access-logs") + "-" + account.ID + "-" + account.Region, Account: account,
 		Protect: p.env.Protect, DeleteObjects: p.env.DeleteData, Provider: p.providers.replica,
 	})
 	if err != nil {
@@ -193,7 +213,7 @@ func (p *Pipeline) replicate() error {
 		{"transformed", p.Zones.Transformed, 0},
 	} {
 		copied, err := lake.NewBucket(p.Stack, zone.name+"_copy", lake.BucketProps{
-			Name: p.env.name(zone.name) + "-copy-" + account.ID + "-" + account.Region, Key: key, AccessLogs: accessLogs,
+			Name: p.env.name(zone.name) + "-" + account.ID + "-" + account.Region, Key: key, AccessLogs: accessLogs,
 			GlacierAfterDays: zone.glacierDays, Protect: p.env.Protect, DeleteObjects: p.env.DeleteData, Provider: p.providers.replica,
 		})
 		if err != nil {
@@ -251,6 +271,7 @@ func (p *Pipeline) defineCollector() error {
 	if !p.env.Core {
 		props.Repository, props.Front, props.Identity = CollectorRepository, p.env.Front, p.identity
 	}
+	p.logs = append(p.logs, log)
 	p.collector, err = ingest.NewCollector(p.Stack, "collector", props)
 	return err
 }
@@ -270,7 +291,8 @@ func (p *Pipeline) definePreprocess() error {
 	if err != nil {
 		return err
 	}
-	_, err = stream.NewPreprocess(p.Stack, "preprocess", stream.PreprocessProps{
+	p.logs = append(p.logs, log)
+	p.preprocess, err = stream.NewPreprocess(p.Stack, "preprocess", stream.PreprocessProps{
 		Name: p.env.name("preprocess"), Code: p.workloads.Preprocess, Key: p.Keys.Events, LogGroup: log,
 		Gateway: p.Gateway, Events: p.Events, Quarantine: p.Zones.Quarantine, Ledger: p.Zones.Ledger, Failures: p.failures,
 		Concurrency: p.plan.PreprocessConcurrency, ParallelizationFactor: p.plan.ParallelizationFactor,
@@ -283,7 +305,7 @@ func (p *Pipeline) defineDelivery() error {
 	if err != nil {
 		return err
 	}
-	_, err = lake.NewDelivery(p.Stack, "delivery", lake.DeliveryProps{
+	p.delivery, err = lake.NewDelivery(p.Stack, "delivery", lake.DeliveryProps{
 		Name: p.env.name("raw"), Source: p.Events, Destination: p.Zones.Raw, LogGroup: log,
 		BufferingSeconds: p.env.DeliveryBufferSeconds, BufferingMiB: p.plan.DeliveryBufferMiB,
 	})

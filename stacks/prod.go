@@ -24,6 +24,8 @@ var Prod = Environment{
 	Replicate:    true,
 	ScanLimitGiB: 1000,
 
+	MonthlyUSD: 12000,
+
 	DeliveryBufferSeconds: 60,
 	RawGlacierAfterDays:   90,
 	LogRetentionDays:      90,

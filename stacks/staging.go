@@ -22,6 +22,8 @@ var Staging = Environment{
 
 	Replicate: true,
 
+	MonthlyUSD: 1500,
+
 	DeliveryBufferSeconds: 60,
 	RawGlacierAfterDays:   90,
 	LogRetentionDays:      30,

@@ -910,6 +910,11 @@ func TestService(t *testing.T) {
 			t.Errorf("got %+v", service)
 		}
 	})
+	t.Run("spreads its tasks over the zones again after one was away", func(t *testing.T) {
+		if service.Zones != "ENABLED" {
+			t.Errorf("got %q", service.Zones)
+		}
+	})
 	t.Run("leaves the number of tasks to scaling alone", func(t *testing.T) {
 		if want := []string{"desired_count"}; !reflect.DeepEqual(service.Lifecycle.IgnoreChanges, want) {
 			t.Errorf("got %v, want %v", service.Lifecycle.IgnoreChanges, want)
@@ -971,6 +976,7 @@ type ecsService struct {
 		Names    []string `json:"alarm_names"`
 	}
 	Controller struct{ Type string } `json:"deployment_controller"`
+	Zones      string                `json:"availability_zone_rebalancing"`
 	DependsOn  []string              `json:"depends_on"`
 	Lifecycle  lifecycle
 }

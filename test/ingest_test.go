@@ -62,7 +62,7 @@ func TestCollector(t *testing.T) {
 	})
 	t.Run("may write frames and look shops up, and no more", func(t *testing.T) {
 		want := []synth.Grant{
-			{Actions: []string{"kinesis:PutRecord", "kinesis:PutRecords"}, Resource: "${aws_kinesis_stream.gateway_this.arn}"},
+			{Actions: []string{"kinesis:PutRecords"}, Resource: "${aws_kinesis_stream.gateway_this.arn}"},
 			{Actions: []string{"kms:GenerateDataKey"}, Resource: "${aws_kms_key.key_this.arn}"},
 			{Actions: []string{"dynamodb:GetItem", "dynamodb:DescribeTable"}, Resource: "${aws_dynamodb_table.registry_this.arn}"},
 			{Actions: []string{"kms:Decrypt"}, Resource: "${aws_kms_key.key_this.arn}"},

@@ -17,6 +17,8 @@ import (
 	"github.com/aws/jsii-runtime-go"
 	"github.com/hashicorp/terraform-cdk-go/cdktf"
 
+	"github.com/shopstream/shopstream/constructs/capacity"
+	"github.com/shopstream/shopstream/constructs/ingest"
 	"github.com/shopstream/shopstream/internal/asset"
 	"github.com/shopstream/shopstream/stacks"
 	"github.com/shopstream/shopstream/test/synth"
@@ -25,6 +27,24 @@ import (
 var update = flag.Bool("update", false, "rewrite the golden files")
 
 var environments = []stacks.Environment{stacks.Local, stacks.Dev, stacks.Staging, stacks.Prod}
+
+// everything switches on what no environment of ours does.
+var everything = func() stacks.Environment {
+	env := stacks.Prod
+	env.Name = "everything"
+	env.Traffic = capacity.Traffic{EventsPerSecond: 50_000, Burst: 3, EventsPerRequest: 10}
+	env.Front = ingest.FrontLoadBalancer
+	env.Domain = ingest.Domain{Name: "collect.example.com", CertificateARN: "arn:aws:acm:eu-west-1:777788889999:certificate/11111111-2222-3333-4444-555555555555"}
+	env.TrackerDomain = ingest.Domain{Name: "t.example.com", CertificateARN: "arn:aws:acm:us-east-1:777788889999:certificate/11111111-2222-3333-4444-555555555555"}
+	env.Deployment = ingest.BlueGreen
+	env.Integrators = []string{"erp", "pos"}
+	env.NATGateways = 0
+	env.People = stacks.People{
+		Operators: []string{"arn:aws:iam::777788889999:user/ops"}, Analysts: []string{"arn:aws:iam::777788889999:user/ana"},
+		PrivacyOfficers: []string{"arn:aws:iam::777788889999:user/dpo"}, BreakGlass: []string{"arn:aws:iam::777788889999:user/root2"},
+	}
+	return env
+}()
 
 // newStack defines env's stack with a function that holds no code.
 func newStack(t *testing.T, env stacks.Environment) cdktf.TerraformStack {
@@ -230,7 +250,7 @@ func TestProgramNamesAnUnknownStackBeforeItStartsNode(t *testing.T) {
 	cmd.Dir = ".."
 	cmd.Env = append(os.Environ(), "SHOPSTREAM_STACKS=prd", "JSII_NODE=/nonexistent/node", "CDKTF_OUTDIR="+t.TempDir())
 	out, err := cmd.CombinedOutput()
-	want := `SHOPSTREAM_STACKS names the unknown stack "prd"; known are local, dev, staging, prod` + "\n"
+	want := `SHOPSTREAM_STACKS names the unknown stack "prd"; known are local, dev, staging, prod, bootstrap-dev, account-dev, bootstrap-staging, account-staging, bootstrap-prod, account-prod` + "\n"
 	if err == nil || string(out) != want {
 		t.Errorf("got %q, %v, want %q and a failure", out, err, want)
 	}
@@ -240,9 +260,12 @@ func TestTerraformAcceptsEveryStack(t *testing.T) {
 	needTerraform(t)
 	out := t.TempDir()
 	runProgram(t, buildProgram(t), "CDKTF_OUTDIR="+out)
-	for _, env := range environments {
-		t.Run(env.Name, func(t *testing.T) {
-			dir := filepath.Join(out, "stacks", env.Name)
+	dirs, err := filepath.Glob(filepath.Join(out, "stacks", "*"))
+	if err != nil || len(dirs) != 10 {
+		t.Fatalf("got %d stacks, %v, want four environments and two for each of three accounts", len(dirs), err)
+	}
+	for _, dir := range dirs {
+		t.Run(filepath.Base(dir), func(t *testing.T) {
 			terraform(t, dir, "init", "-backend=false", "-input=false", "-no-color")
 			terraform(t, dir, "validate", "-no-color")
 		})

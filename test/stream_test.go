@@ -74,7 +74,7 @@ func TestStream(t *testing.T) {
 	})
 	t.Run("grants writers the key too, and nothing else", func(t *testing.T) {
 		want := []synth.Grant{
-			{Actions: []string{"kinesis:PutRecord", "kinesis:PutRecords"}, Resource: "${aws_kinesis_stream.demand_this.arn}"},
+			{Actions: []string{"kinesis:PutRecords"}, Resource: "${aws_kinesis_stream.demand_this.arn}"},
 			{Actions: []string{"kms:GenerateDataKey"}, Resource: "${aws_kms_key.key_this.arn}"},
 		}
 		if got := synth.Grants(t, template.Resource, "writer_policy"); !reflect.DeepEqual(got, want) {
@@ -173,7 +173,7 @@ func TestPreprocess(t *testing.T) {
 		}
 		want := []string{
 			"kinesis:DescribeStream kinesis:DescribeStreamSummary kinesis:GetRecords kinesis:GetShardIterator kinesis:ListShards on ${aws_kinesis_stream.gateway_this.arn}",
-			"kinesis:PutRecord kinesis:PutRecords on ${aws_kinesis_stream.events_this.arn}",
+			"kinesis:PutRecords on ${aws_kinesis_stream.events_this.arn}",
 			"s3:PutObject s3:AbortMultipartUpload on ${aws_s3_bucket.quarantine_this.arn}/*",
 			"s3:PutObject s3:AbortMultipartUpload on ${aws_s3_bucket.ledger_this.arn}/receipts/*",
 			"s3:PutObject s3:AbortMultipartUpload on ${aws_s3_bucket.failed_this.arn}/*",

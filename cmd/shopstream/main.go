@@ -25,7 +25,7 @@ func main() {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(demoCommand(), simulateCommand(), ledgerCommand(), doctorCommand())
+	root.AddCommand(demoCommand(), simulateCommand(), ledgerCommand(), doctorCommand(), planGuardCommand())
 	root.CompletionOptions.HiddenDefaultCmd = true
 	if err := root.ExecuteContext(ctx); err != nil {
 		if ctx.Err() != nil && errors.Is(err, context.Canceled) {

@@ -134,6 +134,7 @@ func NewAPI(scope constructs.Construct, id string, p APIProps) (*API, error) {
 		Description:               jsii.String("Takes events from browsers and servers."),
 		EndpointConfiguration:     &apigatewayrestapi.ApiGatewayRestApiEndpointConfiguration{Types: jsii.Strings("REGIONAL")},
 		DisableExecuteApiEndpoint: p.Domain.Name != "",
+		Lifecycle:                 &cdktf.TerraformResourceLifecycle{CreateBeforeDestroy: jsii.Bool(true)}, // collection goes on
 	})
 	routes := a.routes()
 	a.defineRoutes(routes)

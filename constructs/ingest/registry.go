@@ -55,6 +55,9 @@ func NewRegistry(scope constructs.Construct, id string, p RegistryProps) (*Regis
 	})}, nil
 }
 
+// ARN is a token.
+func (r *Registry) ARN() *string { return r.table.Arn() }
+
 // Name is a token: whoever uses it waits for the table.
 func (r *Registry) Name() *string { return r.table.Name() }
 

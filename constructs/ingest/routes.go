@@ -125,7 +125,8 @@ func (a *API) resource(path string, s shared) apigatewayresource.ApiGatewayResou
 func (a *API) newMethod(r route, s shared) apigatewaymethod.ApiGatewayMethod {
 	config := &apigatewaymethod.ApiGatewayMethodConfig{
 		RestApiId: a.api.Id(), ResourceId: a.resource(r.path, s).Id(), HttpMethod: &r.method,
-		Authorization: jsii.String("NONE"), // who a browser is, the shop's key in the body says
+		Authorization:      jsii.String("NONE"), // who a browser is, the shop's key in the body says
+		RequestValidatorId: s.parameters.Id(),
 	}
 	if r.server {
 		config.Authorization, config.AuthorizerId = jsii.String("COGNITO_USER_POOLS"), s.servers.Id()
@@ -146,7 +147,7 @@ func (a *API) newMethod(r route, s shared) apigatewaymethod.ApiGatewayMethod {
 		for _, name := range r.varies {
 			parameters["method.request.header."+name] = false
 		}
-		config.RequestParameters, config.RequestValidatorId = &parameters, s.parameters.Id()
+		config.RequestParameters = &parameters
 	}
 	return apigatewaymethod.NewApiGatewayMethod(a.scope, &r.id, config)
 }

@@ -128,7 +128,6 @@ func (p ServiceProps) config(group *network.SecurityGroup) *ecsservice.EcsServic
 			TargetGroupArn: p.LoadBalancer.targets[0].Arn(), ContainerName: jsii.String(containerName), ContainerPort: jsii.Number(CollectorPort),
 		}},
 		HealthCheckGracePeriodSeconds: jsii.Number(60),
-		AvailabilityZoneRebalancing:   jsii.String("ENABLED"),
 		EnableExecuteCommand:          false,
 		EnableEcsManagedTags:          true,
 		PropagateTags:                 jsii.String("SERVICE"),
@@ -144,6 +143,7 @@ func (p ServiceProps) config(group *network.SecurityGroup) *ecsservice.EcsServic
 		config.Lifecycle.IgnoreChanges = jsii.Strings("desired_count", "task_definition", "load_balancer", "network_configuration")
 		return config
 	}
+	config.AvailabilityZoneRebalancing = jsii.String("ENABLED")
 	config.DeploymentMinimumHealthyPercent, config.DeploymentMaximumPercent = jsii.Number(100), jsii.Number(200)
 	config.DeploymentCircuitBreaker = &ecsservice.EcsServiceDeploymentCircuitBreaker{Enable: true, Rollback: true}
 	if len(p.RollbackAlarms) > 0 {

@@ -55,7 +55,9 @@ const (
 //	├── role         aws_iam_role and its policy
 //	├── errors       aws_cloudwatch_log_stream
 //	└── this         aws_kinesis_firehose_delivery_stream
-type Delivery struct{}
+type Delivery struct {
+	firehose kinesisfirehosedeliverystream.KinesisFirehoseDeliveryStream
+}
 
 // NewDelivery defines a Delivery in scope.
 func NewDelivery(scope constructs.Construct, id string, p DeliveryProps) (*Delivery, error) {
@@ -76,7 +78,7 @@ func NewDelivery(scope constructs.Construct, id string, p DeliveryProps) (*Deliv
 	errorLog := cloudwatchlogstream.NewCloudwatchLogStream(scope, jsii.String("errors"), &cloudwatchlogstream.CloudwatchLogStreamConfig{
 		Name: &p.Name, LogGroupName: p.LogGroup.Name(),
 	})
-	kinesisfirehosedeliverystream.NewKinesisFirehoseDeliveryStream(scope, jsii.String("this"), &kinesisfirehosedeliverystream.KinesisFirehoseDeliveryStreamConfig{
+	firehose := kinesisfirehosedeliverystream.NewKinesisFirehoseDeliveryStream(scope, jsii.String("this"), &kinesisfirehosedeliverystream.KinesisFirehoseDeliveryStreamConfig{
 		Name:        &p.Name,
 		Destination: jsii.String("extended_s3"),
 		KinesisSourceConfiguration: &kinesisfirehosedeliverystream.KinesisFirehoseDeliveryStreamKinesisSourceConfiguration{
@@ -98,8 +100,11 @@ func NewDelivery(scope constructs.Construct, id string, p DeliveryProps) (*Deliv
 		},
 		DependsOn: role.Grants(), // Firehose checks them once, when it is created
 	})
-	return &Delivery{}, nil
+	return &Delivery{firehose}, nil
 }
+
+// Name is a token.
+func (d *Delivery) Name() *string { return d.firehose.Name() }
 
 // GrantDeliver lets Firehose's role write objects, with what its
 // documentation asks for beyond GrantWrite.

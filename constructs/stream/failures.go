@@ -45,6 +45,7 @@ const failureRetentionSeconds = 7 * 24 * 3600
 type Failures struct {
 	bucket *lake.Bucket
 	queue  sqsqueue.SqsQueue
+	dlq    sqsqueue.SqsQueue
 }
 
 // NewFailures defines Failures in scope.
@@ -81,8 +82,14 @@ func NewFailures(scope constructs.Construct, id string, p FailuresProps) (*Failu
 		Bucket: p.Bucket.ID(),
 		Queue:  []*s3bucketnotification.S3BucketNotificationQueue{{QueueArn: queue.Arn(), Events: jsii.Strings("s3:ObjectCreated:*")}},
 	})
-	return &Failures{p.Bucket, queue}, nil
+	return &Failures{p.Bucket, queue, dlq}, nil
 }
+
+// QueueName is a token.
+func (f *Failures) QueueName() *string { return f.queue.Name() }
+
+// DeadLettersName is a token: the queue of what redrive gave up.
+func (f *Failures) DeadLettersName() *string { return f.dlq.Name() }
 
 // QueueURL is a token.
 func (f *Failures) QueueURL() *string { return f.queue.Url() }

@@ -90,7 +90,7 @@ func (p PreprocessProps) validate() error {
 //	├── live      aws_lambda_alias
 //	└── mapping   aws_lambda_event_source_mapping: gateway -> live, failed records -> Failures
 type Preprocess struct {
-	mapping lambdaeventsourcemapping.LambdaEventSourceMapping
+	function lambdafunction.LambdaFunction
 }
 
 // NewPreprocess defines a Preprocess in scope.
@@ -119,8 +119,12 @@ func NewPreprocess(scope constructs.Construct, id string, p PreprocessProps) (*P
 		FunctionName:    function.FunctionName(),
 		FunctionVersion: function.Version(),
 	})
-	return &Preprocess{p.mapping(scope, live, role)}, nil
+	p.newMapping(scope, live, role)
+	return &Preprocess{function}, nil
 }
+
+// Name is a token.
+func (p *Preprocess) Name() *string { return p.function.FunctionName() }
 
 func (p PreprocessProps) function(scope constructs.Construct, role *security.Role) lambdafunction.LambdaFunction {
 	code := cdktf.NewTerraformAsset(scope, jsii.String("code"), &cdktf.TerraformAssetConfig{
@@ -151,10 +155,10 @@ func (p PreprocessProps) function(scope constructs.Construct, role *security.Rol
 	})
 }
 
-func (p PreprocessProps) mapping(scope constructs.Construct, live lambdaalias.LambdaAlias, role *security.Role) lambdaeventsourcemapping.LambdaEventSourceMapping {
+func (p PreprocessProps) newMapping(scope constructs.Construct, live lambdaalias.LambdaAlias, role *security.Role) {
 	// By default a mapping retries for ever, and one bad record blocks its
 	// shard until it expires: every setting is explicit.
-	return lambdaeventsourcemapping.NewLambdaEventSourceMapping(scope, jsii.String("mapping"), &lambdaeventsourcemapping.LambdaEventSourceMappingConfig{
+	lambdaeventsourcemapping.NewLambdaEventSourceMapping(scope, jsii.String("mapping"), &lambdaeventsourcemapping.LambdaEventSourceMappingConfig{
 		EventSourceArn:                 p.Gateway.ARN(),
 		FunctionName:                   live.Arn(),
 		StartingPosition:               jsii.String("TRIM_HORIZON"),

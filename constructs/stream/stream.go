@@ -78,7 +78,7 @@ func (s *Stream) Name() *string { return s.kinesis.Name() }
 
 // GrantWrite lets role put records and encrypt them.
 func (s *Stream) GrantWrite(role *security.Role) {
-	role.Allow(s.ARN(), "kinesis:PutRecord", "kinesis:PutRecords")
+	role.Allow(s.ARN(), "kinesis:PutRecords")
 	s.key.GrantEncrypt(role)
 }
 

@@ -58,9 +58,12 @@ func Fixture(dir string) (Function, error) {
 	return Function{path, AWS}, nil
 }
 
-// Root is the project's folder: the working directory or the nearest folder
-// above it that holds cdktf.json.
+// Root is the project's folder: what SHOPSTREAM_ROOT says, else the working
+// directory or the nearest folder above it that holds cdktf.json.
 func Root() (string, error) {
+	if root := os.Getenv("SHOPSTREAM_ROOT"); root != "" {
+		return root, nil
+	}
 	dir, err := os.Getwd()
 	if err != nil {
 		return "", err

@@ -1,0 +1,97 @@
+package guardrails
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Exception excuses one construct from one rule.
+type Exception struct {
+	Rule   string
+	Path   string // the construct's; a first part of * stands for any stack: */preprocess/this
+	Reason string // why it is safe; required
+}
+
+const plainLink = "the API ends the senders' TLS; this listener is internal, and only the API's private link reaches it; " +
+	"with a Domain it serves HTTPS, and this goes"
+
+// Exceptions are those of this repository's stacks.
+var Exceptions = []Exception{
+	{TLSOnly, "dev/front/load_balancer/listener", plainLink},
+	{TLSOnly, "staging/front/load_balancer/listener", plainLink},
+	{TLSOnly, "prod/front/load_balancer/listener", plainLink},
+	{RoleBounded, "*/recorder/role/this", "Config reads every type there is; a boundary for the platform's services would blind it"},
+	{Alarmed, "local/preprocess/this", "nobody is on call for this machine, and the ledger balances at the end of each demo"},
+}
+
+func (e Exception) covers(path string) bool {
+	if rest, any := strings.CutPrefix(e.Path, "*/"); any {
+		_, path, _ = strings.Cut(path, "/")
+		return path == rest
+	}
+	return path == e.Path
+}
+
+// stale reports whether e excuses something that s has and that is in order.
+// A stack may lack what is excused in any stack; Unused finds those that all lack.
+func (e Exception) stale(s *stack) bool {
+	stackName, _, _ := strings.Cut(e.Path, "/")
+	if stackName != "*" {
+		return stackName == s.name
+	}
+	for _, r := range s.resources {
+		if e.covers(r.path) {
+			return true
+		}
+	}
+	return false
+}
+
+// excuse takes out what exceptions cover and adds those that are stale.
+func excuse(s *stack, found []Violation, o Options) []Violation {
+	var left []Violation
+	used := make([]bool, len(o.Exceptions))
+	for _, v := range found {
+		excused := false
+		for i, e := range o.Exceptions {
+			if e.Rule == v.Rule && e.covers(v.Path) && e.Reason != "" {
+				used[i], excused = true, true
+			}
+		}
+		if !excused {
+			left = append(left, v)
+		}
+	}
+	for i, e := range o.Exceptions {
+		switch {
+		case e.Reason == "":
+			left = append(left, Violation{e.Path, "", ExceptionFresh, fmt.Sprintf("its exception from %s has no reason", e.Rule), "write why it is safe"})
+		case !used[i] && e.stale(s) && (o.Protect || e.Rule != DeletionProtected):
+			left = append(left, Violation{e.Path, "", ExceptionFresh, fmt.Sprintf("it doesn't break %s", e.Rule), "take the exception out"})
+		}
+	}
+	return left
+}
+
+// Unused returns the exceptions that cover no violation in any of the stacks,
+// which are given as cdk.tf.json and judged as protected ones.
+func Unused(exceptions []Exception, stacksJSON ...[]byte) (unused []Exception, err error) {
+	used := make([]bool, len(exceptions))
+	for _, stackJSON := range stacksJSON {
+		s, err := decode(stackJSON)
+		if err != nil {
+			return nil, err
+		}
+		for _, v := range s.violations(true) {
+			for i, e := range exceptions {
+				used[i] = used[i] || e.Rule == v.Rule && e.covers(v.Path)
+			}
+		}
+	}
+	for i, e := range exceptions {
+		if !used[i] {
+			unused = append(unused, e)
+		}
+	}
+	return unused, nil
+}

@@ -1,0 +1,120 @@
+package stacks
+
+import (
+	"errors"
+
+	"github.com/aws/jsii-runtime-go"
+
+	"github.com/shopstream/shopstream/constructs/ingest"
+	"github.com/shopstream/shopstream/constructs/observe"
+	"github.com/shopstream/shopstream/constructs/security"
+)
+
+func (p *Pipeline) defineTopics() (err error) {
+	p.topics, err = observe.NewTopics(p.Stack, "topics", observe.TopicsProps{
+		Prefix: p.env.name(""), Account: p.env.account(), Key: p.Keys.Alerts,
+		Page:   observe.Subscribers{Email: variable(p.Stack, "page_email", "Address that is told at once, day and night: a pager's.")},
+		Ticket: observe.Subscribers{Email: variable(p.Stack, "ticket_email", "Address that is told of what can wait until morning.")},
+	})
+	return err
+}
+
+// people are who may assume the human roles, by ARN.
+func (p *Pipeline) definePeople() error {
+	e := p.env.People
+	if len(e.Operators)+len(e.Analysts)+len(e.PrivacyOfficers)+len(e.BreakGlass) == 0 {
+		return nil
+	}
+	people, err := security.NewPeople(p.Stack, "people", security.PeopleProps{
+		Prefix: p.env.name(""), Account: p.env.account(), Alerts: p.topics.Page, Edge: p.providers.edge,
+		Operators: e.Operators, Analysts: e.Analysts, PrivacyOfficers: e.PrivacyOfficers, BreakGlass: e.BreakGlass,
+	})
+	if err != nil {
+		return err
+	}
+	for _, log := range p.logs {
+		log.GrantRead(people.Operator)
+	}
+	p.workgroup.GrantQuery(people.Analyst)
+	p.table.GrantRead(people.Analyst)
+	p.workgroup.GrantQuery(people.PrivacyOfficer)
+	p.table.GrantWrite(people.PrivacyOfficer)
+	p.quarantine.GrantRead(people.PrivacyOfficer)
+	p.Zones.Quarantine.GrantErase(people.PrivacyOfficer)
+	return nil
+}
+
+func (p *Pipeline) watch(tier string) (*observe.Tier, error) {
+	return observe.NewTier(p.Stack, "watch_"+tier, observe.TierProps{Name: tier, Topics: p.topics})
+}
+
+// frontRing is what watches the front, and the alarms at which a deployment of
+// the collector goes back.
+type frontRing struct {
+	tier     *observe.Tier
+	rollback []*string
+}
+
+func (p *Pipeline) watchFront(front *ingest.Front) (ring frontRing, err error) {
+	if ring.tier, err = p.watch("ingest"); err != nil {
+		return ring, err
+	}
+	ring.rollback, err = ring.tier.WatchLoadBalancer("front", observe.LoadBalancerProps{Dimension: front.LoadBalancer().LoadBalancerDimension()})
+	if err != nil {
+		return ring, err
+	}
+	if api := front.API(); api != nil {
+		_, err = ring.tier.WatchAPI("api", observe.APIProps{Name: jsii.String(api.APIName()), Stage: jsii.String(api.StageName())})
+	}
+	return ring, errors.Join(err,
+		ring.tier.WatchFirewall("firewall", observe.FirewallProps{WebACL: jsii.String(front.Firewall().WebACLName())}),
+		ring.tier.WatchLog("collector", observe.LogProps{Group: p.logs[0].Name()}),
+		ring.tier.WatchTable("shops", observe.TableProps{Name: p.registry.Name()}),
+	)
+}
+
+// defineWatch watches streams and lake, and keeps what can be restored.
+func (p *Pipeline) defineWatch() error {
+	streams, err := p.watch("stream")
+	if err != nil {
+		return err
+	}
+	lake, err := p.watch("lake")
+	if err != nil {
+		return err
+	}
+	err = errors.Join(
+		streams.WatchStream("gateway", observe.StreamProps{Name: p.Gateway.Name(), RetentionHours: p.env.RetentionHours}),
+		streams.WatchStream("events", observe.StreamProps{Name: p.Events.Name(), RetentionHours: p.env.RetentionHours}),
+		streams.WatchFunction("preprocess", observe.FunctionProps{Name: p.preprocess.Name(), TimeoutSeconds: 60, BehindSeconds: p.plan.IteratorAgeSeconds}),
+		streams.WatchQueue("failures", observe.QueueProps{Name: p.failures.QueueName(), DeadLetters: p.failures.DeadLettersName()}),
+		lake.WatchDelivery("raw", observe.DeliveryProps{Name: p.delivery.Name(), Function: p.preprocess.Name()}),
+		lake.WatchBucket("quarantine", observe.BucketProps{Bucket: p.Zones.Quarantine.ID(), Rejects: true}),
+	)
+	if err != nil {
+		return err
+	}
+	err = observe.NewBudget(p.Stack, "budget", observe.BudgetProps{
+		Name: p.env.name("budget"), Account: p.env.account(), MonthlyUSD: p.env.MonthlyUSD, Topic: p.topics.Ticket,
+	})
+	if err != nil {
+		return err
+	}
+	backup, err := observe.NewBackup(p.Stack, "backup", p.backupProps())
+	if err != nil {
+		return err
+	}
+	return lake.WatchBackup("backup", backup)
+}
+
+func (p *Pipeline) backupProps() observe.BackupProps {
+	props := observe.BackupProps{
+		Name: p.env.name("backup"), Account: p.env.account(), Key: p.Keys.Alerts, Topic: p.topics.Ticket,
+		Tables: []*string{p.registry.ARN()}, Buckets: []*string{p.Zones.Ledger.ARN()}, Sources: []*security.Key{p.Keys.Events},
+		Protect: p.env.Protect, DeleteBackups: p.env.DeleteData,
+	}
+	if p.env.Replicate {
+		props.Replica, props.ReplicaRegion, props.ReplicaKey = p.providers.replica, p.env.ReplicaRegion, p.replicaKey
+	}
+	return props
+}
