@@ -85,7 +85,7 @@ test: setup-test build lint ## Everything that CI runs
 
 .PHONY: golden
 golden: ## Rewrite the golden files after a change that was meant
-	@go test ./test -run '^TestStacksMatchTheirGoldenFiles$$' -update
+	@go test ./test -run '^Test(StacksMatchTheirGoldenFiles|WhatHoldsDataKeepsItsAddress)$$' -update
 
 .PHONY: bench
 bench: build ## Measure the start of a synth against the plain start, and each stack

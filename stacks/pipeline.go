@@ -37,8 +37,9 @@ type Pipeline struct {
 	Gateway *stream.Stream // frames, from the collector
 	Events  *stream.Stream // packs of valid events: what further readers read
 
-	Network *network.Network // nil in a core
-	Catalog *lake.Catalog    // nil in a core
+	Online  *stream.OnlineTable // nil in a core
+	Network *network.Network    // nil in a core
+	Catalog *lake.Catalog       // nil in a core
 
 	env       Environment
 	plan      capacity.Plan
@@ -80,7 +81,7 @@ func New(app constructs.Construct, env Environment, workloads Workloads) (*Pipel
 		p.defineDelivery,
 	}
 	if !env.Core {
-		tiers = append(tiers, p.defineTopics, p.defineNetwork, p.defineFront, p.defineTracker, p.defineCatalog, p.definePeople, p.defineWatch)
+		tiers = append(tiers, p.defineOnlineTable, p.defineTopics, p.defineNetwork, p.defineFront, p.defineTracker, p.defineCatalog, p.definePeople, p.defineWatch)
 	}
 	for _, define := range tiers {
 		if err := define(); err != nil {
@@ -238,6 +239,15 @@ func (p *Pipeline) defineStreams() (err error) {
 	p.Events, err = stream.New(p.Stack, "events", stream.Props{
 		Name: p.env.name("events"), Key: p.Keys.Events, Shards: p.plan.EventsShards, RetentionHours: p.env.RetentionHours, Protect: p.env.Protect,
 	})
+	return err
+}
+
+func (p *Pipeline) defineOnlineTable() (err error) {
+	props := stream.OnlineTableProps{Name: p.env.name("online"), Key: p.Keys.Events, Protect: p.env.Protect}
+	if p.env.Replicate {
+		props.ReplicaRegion, props.ReplicaKey = p.env.ReplicaRegion, p.replicaKey
+	}
+	p.Online, err = stream.NewOnlineTable(p.Stack, "online", props)
 	return err
 }
 

@@ -88,6 +88,7 @@ func (p *Pipeline) defineWatch() error {
 		streams.WatchStream("events", observe.StreamProps{Name: p.Events.Name(), RetentionHours: p.env.RetentionHours}),
 		streams.WatchFunction("preprocess", observe.FunctionProps{Name: p.preprocess.Name(), TimeoutSeconds: 60, BehindSeconds: p.plan.IteratorAgeSeconds}),
 		streams.WatchQueue("failures", observe.QueueProps{Name: p.failures.QueueName(), DeadLetters: p.failures.DeadLettersName()}),
+		streams.WatchTable("online", observe.TableProps{Name: p.Online.Name()}),
 		lake.WatchDelivery("raw", observe.DeliveryProps{Name: p.delivery.Name(), Function: p.preprocess.Name()}),
 		lake.WatchBucket("quarantine", observe.BucketProps{Bucket: p.Zones.Quarantine.ID(), Rejects: true}),
 	)

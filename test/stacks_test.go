@@ -14,6 +14,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 	"github.com/hashicorp/terraform-cdk-go/cdktf"
 
@@ -65,25 +66,41 @@ var contentHash = regexp.MustCompile(`[0-9A-F]{32}`)
 
 func TestStacksMatchTheirGoldenFiles(t *testing.T) {
 	for _, env := range environments {
-		t.Run(env.Name, func(t *testing.T) {
-			got := contentHash.ReplaceAllString(*cdktf.Testing_Synth(newStack(t, env), jsii.Bool(true)), "CONTENT_HASH") + "\n"
-			path := filepath.Join("testdata", "golden", env.Name+".json")
-			if *update {
-				if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Run(env.Name, func(t *testing.T) { wantGolden(t, env.Name, newStack(t, env)) })
+	}
+	for _, account := range []stacks.AccountSettings{stacks.DevAccount, stacks.StagingAccount, stacks.ProdAccount} {
+		for kind, define := range map[string]func(constructs.Construct, stacks.AccountSettings) (cdktf.TerraformStack, error){
+			"bootstrap-": stacks.NewBootstrap, "account-": stacks.NewAccount,
+		} {
+			t.Run(kind+account.Name, func(t *testing.T) {
+				stack, err := define(cdktf.Testing_App(nil), account)
+				if err != nil {
 					t.Fatal(err)
 				}
-				if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(path)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if got != string(want) {
-				t.Errorf("%s differs; if that is meant, run make golden and review its diff\n%s", path, firstDifference(got, string(want)))
-			}
-		})
+				wantGolden(t, kind+account.Name, stack)
+			})
+		}
+	}
+}
+
+func wantGolden(t *testing.T, name string, stack cdktf.TerraformStack) {
+	t.Helper()
+	got := contentHash.ReplaceAllString(*cdktf.Testing_Synth(stack, jsii.Bool(true)), "CONTENT_HASH") + "\n"
+	path := filepath.Join("testdata", "golden", name+".json")
+	if *update {
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != string(want) {
+		t.Errorf("%s differs; if that is meant, run make golden and review its diff\n%s", path, firstDifference(got, string(want)))
 	}
 }
 
