@@ -6,7 +6,7 @@ import (
 )
 
 func TestEnvironments(t *testing.T) {
-	for _, env := range []Environment{Local, Dev, Staging, Prod} {
+	for _, env := range []Environment{Local, LocalWide, Dev, Staging, Prod} {
 		t.Run(env.Name+" is valid", func(t *testing.T) {
 			if err := env.Validate(); err != nil {
 				t.Error(err)

@@ -21,6 +21,7 @@ import object_store  # noqa: E402
 import prompt_exit  # noqa: E402
 import stream_reader  # noqa: E402
 import terraform_drift  # noqa: E402
+import terraform_operations  # noqa: E402
 
 RESTORED = (
     object_store,
@@ -31,6 +32,7 @@ RESTORED = (
     failure_destination,
     firehose_delivery,
     terraform_drift,
+    terraform_operations,
 )
 
 

@@ -10,16 +10,28 @@ set again with every apply:
 - of a CloudWatch alarm, in the Query protocol that Terraform speaks: most
   settings, and those of metric math altogether.
 
+It puts an empty list into CloudFront's policy of response headers where the
+request had none: of headers to add, and of headers to remove; and an empty
+quota into a usage plan. Of a REST API it leaves out:
+
+- of a stage: whether its cache is there, for which Terraform waits. It names
+  settings of methods by plain paths, AWS by paths with ~1 for each slash;
+- of an integration: the VPC link that it goes through.
+
+A replica of a DynamoDB table has the key of its table instead of its own.
+
 Docs: https://docs.aws.amazon.com/kinesis/latest/APIReference/API_CreateStream.html,
 https://docs.aws.amazon.com/firehose/latest/APIReference/API_ExtendedS3DestinationDescription.html,
-https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_MetricAlarm.html
+https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_MetricAlarm.html,
+https://docs.aws.amazon.com/cloudfront/latest/APIReference/API_ResponseHeadersPolicyConfig.html,
+https://docs.aws.amazon.com/apigateway/latest/api/API_Stage.html
 """
 
 import datetime
 import json
 from xml.sax.saxutils import escape
 
-from ministack.services import cloudwatch, firehose, kinesis
+from ministack.services import apigateway_v1, cloudfront, cloudwatch, dynamodb, firehose, kinesis
 
 import patching
 
@@ -41,6 +53,24 @@ def install():
     _stock_put_alarm = patching.replace(cloudwatch, "_put_metric_alarm", put_alarm, ALARM_PARAMETERS)
     _stock_describe_alarms = patching.replace(cloudwatch, "_describe_alarms", describe_alarms, ALARM_PARAMETERS)
     patching.expect(cloudwatch, "_xml", ["status", "root_tag", "inner"])
+    patching.expect(apigateway_v1, "_v1_response", ["data", "status"])
+    for name, parameters, described in (
+        ("_create_stage", ["api_id", "data"], _stage), ("_get_stage", ["api_id", "stage_name"], _stage),
+        ("_update_stage", ["api_id", "stage_name", "data"], _stage),
+        ("_create_usage_plan", ["data"], _usage_plan), ("_get_usage_plan", ["plan_id"], _usage_plan),
+        ("_update_usage_plan", ["plan_id", "data"], _usage_plan),
+    ):
+        stock = patching.expect(apigateway_v1, name, parameters)
+        patching.replace(apigateway_v1, name, _answering(stock, described), parameters)
+    global _stock_put_integration
+    _stock_put_integration = patching.replace(
+        apigateway_v1, "_put_integration", put_integration, ["api_id", "resource_id", "http_method", "data"])
+    global _stock_update_replicas
+    _stock_update_replicas = patching.replace(
+        dynamodb, "_apply_replica_updates", update_replicas, ["name", "table", "updates"])
+    global _stock_headers_policy
+    _stock_headers_policy = patching.replace(cloudfront, "_build_rhp_config_xml", headers_policy, ["parent", "cfg"])
+    patching.replace_entry(cloudfront, "_RHP_SPEC", "build_config", headers_policy)
 
 
 def create_stream(data):
@@ -110,9 +140,59 @@ def _as_requested(alarm):
     if alarm.get("Metrics"):
         filled_in = {"MetricName", "Namespace", "Statistic", "Period", "Dimensions"}
     described = {key: value for key, value in alarm.items() if key not in filled_in and value not in (None, "", [])}
-    for key in described.keys() & {"StateUpdatedTimestamp", "AlarmConfigurationUpdatedTimestamp"}:
+    for key in [key for key in described if key.endswith("Timestamp")]:
         described[key] = datetime.datetime.fromtimestamp(described[key], datetime.timezone.utc).isoformat()
     return described
+
+
+def _answering(stock, described):
+    """A function of the REST API whose answer is as described() tells."""
+    def answer(*request):
+        response = status, _, body = stock(*request)
+        return response if status >= 300 else apigateway_v1._v1_response(described(json.loads(body)), status)
+    return answer
+
+
+def _stage(stage):
+    cache = "AVAILABLE" if stage["cacheClusterEnabled"] else "NOT_AVAILABLE"
+    settings = {_escaped(path): settings for path, settings in stage["methodSettings"].items()}
+    return stage | {"cacheClusterStatus": cache, "methodSettings": settings}
+
+
+def _escaped(method_path):
+    path, _, method = method_path.rpartition("/")
+    return f"{path.replace('/', '~1')}/{method}" if path.startswith("/") else method_path
+
+
+def _usage_plan(plan):
+    return {key: value for key, value in plan.items() if value or key not in ("quota", "throttle")}
+
+
+def put_integration(api_id, resource_id, http_method, data):
+    response = _stock_put_integration(api_id, resource_id, http_method, data)
+    if response[0] >= 300 or not data.get("connectionId"):
+        return response
+    method = apigateway_v1._resources[api_id][resource_id]["resourceMethods"][http_method]
+    method["methodIntegration"]["connectionId"] = data["connectionId"]
+    return apigateway_v1._v1_response(method["methodIntegration"], response[0])
+
+
+def update_replicas(name, table, updates):
+    refused = _stock_update_replicas(name, table, updates)
+    if refused:
+        return refused
+    for request in (settings for update in updates for settings in update.values()):
+        if request.get("KMSMasterKeyId"):
+            replica = dynamodb._tables.get_scoped(dynamodb.get_account_id(), request["RegionName"], name)
+            replica["SSEDescription"] = (replica.get("SSEDescription") or {}) | {"KMSMasterKeyArn": request["KMSMasterKeyId"]}
+    return None
+
+
+def headers_policy(parent, cfg):
+    _stock_headers_policy(parent, cfg)
+    for setting in "CustomHeaders", "RemoveHeaders":
+        if not cfg[setting]:
+            parent.remove(parent.find(setting + "Config"))
 
 
 def _from_query(params):

@@ -70,9 +70,9 @@ class Emulator:
     def output(self):
         return pathlib.Path(self.log.name).read_text()
 
-    def client(self, service):
+    def client(self, service, region=REGION):
         return boto3.client(
-            service, endpoint_url=self.url, region_name=REGION, aws_access_key_id="test", aws_secret_access_key="test",
+            service, endpoint_url=self.url, region_name=region, aws_access_key_id="test", aws_secret_access_key="test",
             config=Config(retries={"max_attempts": 0}, s3={"addressing_style": "path"}))
 
     def stop(self, how=signal.SIGTERM):

@@ -85,6 +85,73 @@ class DeliveryStreams(unittest.TestCase):
         return description["Destinations"][0]["ExtendedS3DestinationDescription"]
 
 
+class HeadersPolicies(unittest.TestCase):
+    def test_a_policy_has_no_lists_that_its_request_had_not(self):
+        distributions = ministack.client("cloudfront")
+        request = {"Name": unique("policy"), "SecurityHeadersConfig": {"ContentTypeOptions": {"Override": True}}}
+        created = distributions.create_response_headers_policy(ResponseHeadersPolicyConfig=request)["ResponseHeadersPolicy"]
+        described = distributions.get_response_headers_policy(Id=created["Id"])["ResponseHeadersPolicy"]
+        config = distributions.get_response_headers_policy_config(Id=created["Id"])
+        for answer in created, described, config:
+            self.assertFalse(answer["ResponseHeadersPolicyConfig"].keys() & {"CustomHeadersConfig", "RemoveHeadersConfig"})
+
+
+class Tables(unittest.TestCase):
+    def test_a_replica_has_its_own_key(self):
+        keys = {region: f"arn:aws:kms:{region}:{ACCOUNT}:key/00000000-0000-0000-0000-000000000000"
+                for region in (REGION, "eu-central-1")}
+        tables, name = ministack.client("dynamodb"), unique("table")
+        tables.create_table(
+            TableName=name, BillingMode="PAY_PER_REQUEST", KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+            SSESpecification={"Enabled": True, "SSEType": "KMS", "KMSMasterKeyId": keys[REGION]})
+        tables.update_table(TableName=name, ReplicaUpdates=[
+            {"Create": {"RegionName": "eu-central-1", "KMSMasterKeyId": keys["eu-central-1"]}}])
+        for region, key in keys.items():
+            client = ministack.client("dynamodb", region)
+            self.assertEqual(client.describe_table(TableName=name)["Table"]["SSEDescription"]["KMSMasterKeyArn"], key)
+
+
+class RestApis(unittest.TestCase):
+    def setUp(self):
+        self.apis = ministack.client("apigateway")
+        api = self.apis.create_rest_api(name=unique("api"))
+        self.api = {"restApiId": api["id"]}
+        self.method = self.api | {"resourceId": api["rootResourceId"], "httpMethod": "GET"}
+        self.apis.put_method(**self.method, authorizationType="NONE")
+
+    def test_a_stage_tells_whether_its_cache_is_there(self):
+        for stage, cache in {"cached": "AVAILABLE", "plain": "NOT_AVAILABLE"}.items():
+            created = self.stage(stage, cacheClusterEnabled=stage == "cached")
+            described = self.apis.get_stage(**self.api, stageName=stage)
+            self.assertEqual((created.get("cacheClusterStatus"), described.get("cacheClusterStatus")), (cache, cache))
+
+    def test_a_stage_names_settings_of_methods_by_escaped_paths(self):
+        self.stage("live")
+        self.apis.update_stage(**self.api, stageName="live", patchOperations=[
+            {"op": "replace", "path": f"/{path}/metrics/enabled", "value": "true"} for path in ("~1v1~1events/POST", "*/*")])
+        settings = self.apis.get_stage(**self.api, stageName="live")["methodSettings"]
+        self.assertEqual({path: setting["metricsEnabled"] for path, setting in settings.items()},
+                         {"~1v1~1events/POST": True, "*/*": True})
+
+    def test_an_integration_has_its_vpc_link(self):
+        self.apis.put_integration(
+            **self.method, type="HTTP_PROXY", integrationHttpMethod="GET", uri="http://link/", connectionType="VPC_LINK",
+            connectionId="abc123")
+        self.assertEqual(self.apis.get_integration(**self.method).get("connectionId"), "abc123")
+
+    def test_a_usage_plan_has_no_quota_that_its_request_had_not(self):
+        created = self.apis.create_usage_plan(name=unique("plan"), throttle={"rateLimit": 5, "burstLimit": 10})
+        for plan in created, self.apis.get_usage_plan(usagePlanId=created["id"]):
+            self.assertNotIn("quota", plan)
+            self.assertEqual(plan["throttle"], {"rateLimit": 5, "burstLimit": 10})
+
+    def stage(self, name, **settings):
+        self.apis.put_integration(**self.method, type="MOCK")
+        deployment = self.apis.create_deployment(**self.api)["id"]
+        return self.apis.create_stage(**self.api, stageName=name, deploymentId=deployment, **settings)
+
+
 class Alarms(unittest.TestCase):
     """In the Query protocol, which Terraform's provider speaks and boto3 no longer does."""
 
@@ -116,6 +183,20 @@ class Alarms(unittest.TestCase):
         alarm = self.described(request)
         self.assertEqual({key: alarm.get(key) for key in request}, request)
         self.assertFalse(alarm.keys() & {"MetricName", "Statistic", "Period"})
+
+    def test_the_times_of_a_composite_alarm_are_no_numbers(self):
+        child, name = unique("alarm"), unique("composite")
+        self.query(Action="PutMetricAlarm", AlarmName=child, MetricName="Errors", Namespace="AWS/Lambda", Statistic="Sum",
+                   Period="60", EvaluationPeriods="1", Threshold="1", ComparisonOperator="GreaterThanThreshold")
+        self.query(Action="PutCompositeAlarm", AlarmName=name, AlarmRule=f'ALARM("{child}")')
+        self.query(Action="SetAlarmState", AlarmName=child, StateValue="ALARM", StateReason="a test")
+        answer = self.query(**{
+            "Action": "DescribeAlarms", "AlarmNames.member.1": name, "AlarmTypes.member.1": "CompositeAlarm"})
+        alarm = dict(leaves(answer.find(".//CompositeAlarms/member")))
+        times = {key: value for key, value in alarm.items() if key.endswith("Timestamp")}
+        self.assertIn("StateTransitionedTimestamp", times)
+        for key, value in times.items():
+            self.assertRegex(value, r"^\d{4}-\d\d-\d\dT", key)
 
     def described(self, settings):
         name = unique("alarm")
