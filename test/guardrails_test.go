@@ -24,7 +24,7 @@ func synthesized(t *testing.T, env stacks.Environment) []byte {
 }
 
 func TestEveryStackPassesTheGuardrails(t *testing.T) {
-	for _, env := range environments {
+	for _, env := range append(slices.Clone(environments), everything) {
 		t.Run(env.Name, func(t *testing.T) {
 			if err := guardrails.Check(synthesized(t, env), guardrails.Options{Protect: env.Protect, Exceptions: guardrails.Exceptions}); err != nil {
 				t.Error(err)
@@ -35,8 +35,12 @@ func TestEveryStackPassesTheGuardrails(t *testing.T) {
 
 func TestEveryExceptionFromTheGuardrailsIsUsed(t *testing.T) {
 	var all [][]byte
-	for _, env := range environments {
+	for _, env := range append(slices.Clone(environments), everything) {
 		all = append(all, synthesized(t, env))
+	}
+	for _, account := range []stacks.AccountSettings{wholeAccount, stacks.ProdAccount} {
+		_, bootstrap := bootstrapStack(t, account)
+		all = append(all, bootstrap)
 	}
 	_, singletons := singletonStack(t, wholeAccount)
 	all = append(all, singletons)

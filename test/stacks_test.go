@@ -20,6 +20,8 @@ import (
 
 	"github.com/shopstream/shopstream/constructs/capacity"
 	"github.com/shopstream/shopstream/constructs/ingest"
+	"github.com/shopstream/shopstream/constructs/network"
+	"github.com/shopstream/shopstream/constructs/security"
 	"github.com/shopstream/shopstream/internal/asset"
 	"github.com/shopstream/shopstream/stacks"
 	"github.com/shopstream/shopstream/test/synth"
@@ -58,7 +60,28 @@ func newStack(t *testing.T, env stacks.Environment) cdktf.TerraformStack {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if env.Name == everything.Name {
+		addOptions(t, pipeline)
+	}
 	return pipeline.Stack
+}
+
+// addOptions adds what a platform team may put beside a pipeline.
+func addOptions(t *testing.T, p *stacks.Pipeline) {
+	t.Helper()
+	_, err := network.NewPeering(p.Stack, "peering", network.PeeringProps{
+		Name: "everything-warehouse", Network: p.Network, PeerVPC: jsii.String("vpc-0123456789abcdef0"),
+		PeerAccount: security.Account{ID: everything.Account, Region: everything.Region}, PeerCIDR: "10.9.0.0/16", RuleNumber: 500,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = security.NewSecret(p.Stack, "secret", security.SecretProps{
+		Name: "shopstream-everything-salesforce", Description: "Salesforce's API.", Key: p.Keys.Events, Protect: true,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 // contentHash is that of an asset, which changes with every build.

@@ -72,8 +72,6 @@ var actionPatterns = map[string]string{
 
 // managedPolicies are AWS's own that may be attached.
 var managedPolicies = map[string]string{
-	"arn:aws:iam::aws:policy/ReadOnlyAccess":                                     "a plan reads every type there is; the role's own policy denies it all data",
-	"arn:aws:iam::aws:policy/PowerUserAccess":                                    "an apply makes every type there is; the role's boundary says which services, and keeps it from what guards it",
 	"arn:aws:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs":  "API Gateway takes no log role that may do less",
 	"arn:aws:iam::aws:policy/service-role/AWSBackupServiceRolePolicyForBackup":   "one role saves every type of resource that is tagged for it",
 	"arn:aws:iam::aws:policy/service-role/AWSBackupServiceRolePolicyForRestores": "one role restores every type of resource that was saved",
