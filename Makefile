@@ -20,7 +20,7 @@ setup: .venv/installed ## Install emulated AWS and DuckDB into .venv (again only
 
 # Tools that only tests use, apart: the demo does without.
 .PHONY: setup-test
-setup-test: setup .venv-checkov/installed tools/iam/node_modules/installed
+setup-test: setup .venv-checkov/installed tools/iam/node_modules/installed ## Install what the tests need besides: checkov and a simulator of IAM
 
 .venv-checkov/installed: tools/checkov/requirements.txt
 	@echo "installing checkov into .venv-checkov (once)"

@@ -300,7 +300,7 @@ func simulate(t *testing.T, simulations []simulation) []decision {
 		if os.Getenv("CI") != "" {
 			t.Fatal(err)
 		}
-		t.Skip("the simulator of IAM is not installed; run make setup")
+		t.Skip("the simulator of IAM is not installed; run make setup-test")
 	}
 	in, err := json.Marshal(simulations)
 	if err != nil {

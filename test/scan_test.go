@@ -135,7 +135,7 @@ func needCheckov(t *testing.T) {
 	t.Helper()
 	if _, err := os.Stat(checkov); err != nil {
 		if os.Getenv("CI") != "" {
-			t.Fatalf("%v: make setup installs it", err)
+			t.Fatalf("%v: make setup-test installs it", err)
 		}
 		t.Skip("checkov is not installed: make setup installs it")
 	}
