@@ -172,14 +172,14 @@ func TestPreprocess(t *testing.T) {
 			}
 		}
 		want := []string{
+			"logs:CreateLogStream logs:PutLogEvents on ${aws_cloudwatch_log_group.log_this.arn}:*",
+			"xray:PutTraceSegments xray:PutTelemetryRecords on *",
 			"kinesis:DescribeStream kinesis:DescribeStreamSummary kinesis:GetRecords kinesis:GetShardIterator kinesis:ListShards on ${aws_kinesis_stream.gateway_this.arn}",
 			"kinesis:PutRecords on ${aws_kinesis_stream.events_this.arn}",
 			"s3:PutObject s3:AbortMultipartUpload on ${aws_s3_bucket.quarantine_this.arn}/*",
 			"s3:PutObject s3:AbortMultipartUpload on ${aws_s3_bucket.ledger_this.arn}/receipts/*",
 			"s3:PutObject s3:AbortMultipartUpload on ${aws_s3_bucket.failed_this.arn}/*",
 			"s3:ListBucket on ${aws_s3_bucket.failed_this.arn}",
-			"logs:CreateLogStream logs:PutLogEvents on ${aws_cloudwatch_log_group.log_this.arn}:*",
-			"xray:PutTraceSegments xray:PutTelemetryRecords on *",
 		}
 		if !reflect.DeepEqual(got, want) {
 			t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))

@@ -7,11 +7,9 @@ import (
 
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
-	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/lambdaalias"
 	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/lambdaeventsourcemapping"
-	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/lambdafunction"
-	"github.com/hashicorp/terraform-cdk-go/cdktf"
 
+	"github.com/shopstream/shopstream/constructs/function"
 	"github.com/shopstream/shopstream/constructs/lake"
 	"github.com/shopstream/shopstream/constructs/security"
 	"github.com/shopstream/shopstream/internal/asset"
@@ -30,8 +28,8 @@ type PreprocessProps struct {
 	LogGroup   *security.LogGroup // required; named /aws/lambda/ and Name
 	Key        *security.Key      // required; encrypts the function's environment
 
-	MemoryMiB             int // 128 to 10240; more memory is more CPU; default 512
-	TimeoutSeconds        int // of one batch, 1 to 900; default 60
+	MemoryMiB             int // as function.Props has it
+	TimeoutSeconds        int // of one batch; as function.Props has it
 	Concurrency           int // reserved executions, 1 to 10000; at least shards × ParallelizationFactor; default 10
 	BatchRecords          int // frames in one call, 1 to 10000; default 500
 	BatchSeconds          int // longest wait for a full batch, 0 to 300; default 0
@@ -42,9 +40,6 @@ type PreprocessProps struct {
 }
 
 func (p *PreprocessProps) setDefaults() {
-	p.MemoryMiB = cmp.Or(p.MemoryMiB, 512)
-	p.TimeoutSeconds = cmp.Or(p.TimeoutSeconds, 60)
-	p.Concurrency = cmp.Or(p.Concurrency, 10)
 	p.BatchRecords = cmp.Or(p.BatchRecords, 500)
 	p.ParallelizationFactor = cmp.Or(p.ParallelizationFactor, 1)
 	p.RetryAttempts = cmp.Or(p.RetryAttempts, 5)
@@ -54,19 +49,12 @@ func (p *PreprocessProps) setDefaults() {
 
 func (p PreprocessProps) validate() error {
 	errs := []error{
-		check.Required("Name", p.Name != ""),
-		check.Between("length of Name", len(p.Name), 1, 64),
-		check.Required("Code", p.Code.Path != ""),
+		p.function().Validate(),
 		check.Required("Gateway", p.Gateway != nil),
 		check.Required("Events", p.Events != nil),
 		check.Required("Quarantine", p.Quarantine != nil),
 		check.Required("Ledger", p.Ledger != nil),
 		check.Required("Failures", p.Failures != nil),
-		check.Required("LogGroup", p.LogGroup != nil),
-		check.Required("Key", p.Key != nil),
-		check.Between("MemoryMiB", p.MemoryMiB, 128, 10240),
-		check.Between("TimeoutSeconds", p.TimeoutSeconds, 1, 900),
-		check.Between("Concurrency", p.Concurrency, 1, 10_000),
 		check.Between("BatchRecords", p.BatchRecords, 1, 10_000),
 		check.Between("BatchSeconds", p.BatchSeconds, 0, 300),
 		check.Between("ParallelizationFactor", p.ParallelizationFactor, 1, 10),
@@ -82,6 +70,14 @@ func (p PreprocessProps) validate() error {
 	return errors.Join(errs...)
 }
 
+func (p PreprocessProps) function() function.Props {
+	return function.Props{
+		Name: p.Name, Description: "Turns frames of the gateway stream into packs on the events stream.",
+		Code: p.Code, LogGroup: p.LogGroup, Key: p.Key,
+		MemoryMiB: p.MemoryMiB, TimeoutSeconds: p.TimeoutSeconds, Concurrency: p.Concurrency,
+	}
+}
+
 // Preprocess is the function that turns frames into packs.
 //
 //	Preprocess
@@ -90,7 +86,7 @@ func (p PreprocessProps) validate() error {
 //	├── live      aws_lambda_alias
 //	└── mapping   aws_lambda_event_source_mapping: gateway -> live, failed records -> Failures
 type Preprocess struct {
-	function lambdafunction.LambdaFunction
+	function *function.Function
 }
 
 // NewPreprocess defines a Preprocess in scope.
@@ -99,68 +95,35 @@ func NewPreprocess(scope constructs.Construct, id string, p PreprocessProps) (*P
 	if err := p.validate(); err != nil {
 		return nil, fmt.Errorf("preprocess %q: %w", id, err)
 	}
-	scope = constructs.NewConstruct(scope, &id)
-	role, err := security.NewRole(scope, "role", security.RoleProps{Name: p.Name, AssumedBy: "lambda.amazonaws.com"})
-	if err != nil {
-		return nil, fmt.Errorf("preprocess %q: %w", id, err)
+	props := p.function()
+	props.Environment = map[string]*string{
+		"EVENTS_STREAM":     p.Events.Name(),
+		"QUARANTINE_BUCKET": p.Quarantine.ID(),
+		"LEDGER_BUCKET":     p.Ledger.ID(),
+		"LANES":             jsii.String(fmt.Sprint(p.Lanes)),
 	}
-	p.Gateway.GrantRead(role)
-	p.Events.GrantWrite(role)
-	p.Quarantine.GrantWrite(role, "")
-	p.Ledger.GrantWrite(role, "receipts/")
-	p.Failures.GrantSend(role)
-	p.LogGroup.GrantWrite(role)
-	p.Key.GrantDecrypt(role)
-	role.Allow(jsii.String("*"), "xray:PutTraceSegments", "xray:PutTelemetryRecords") // X-Ray knows no resources
-
-	function := p.function(scope, role)
-	live := lambdaalias.NewLambdaAlias(scope, jsii.String("live"), &lambdaalias.LambdaAliasConfig{
-		Name:            jsii.String("live"),
-		FunctionName:    function.FunctionName(),
-		FunctionVersion: function.Version(),
-	})
-	p.newMapping(scope, live, role)
-	return &Preprocess{function}, nil
+	preprocess, err := function.New(scope, id, props)
+	if err != nil {
+		return nil, err
+	}
+	p.Gateway.GrantRead(preprocess.Role)
+	p.Events.GrantWrite(preprocess.Role)
+	p.Quarantine.GrantWrite(preprocess.Role, "")
+	p.Ledger.GrantWrite(preprocess.Role, "receipts/")
+	p.Failures.GrantSend(preprocess.Role)
+	p.newMapping(preprocess)
+	return &Preprocess{preprocess}, nil
 }
 
 // Name is a token.
-func (p *Preprocess) Name() *string { return p.function.FunctionName() }
+func (p *Preprocess) Name() *string { return p.function.Name() }
 
-func (p PreprocessProps) function(scope constructs.Construct, role *security.Role) lambdafunction.LambdaFunction {
-	code := cdktf.NewTerraformAsset(scope, jsii.String("code"), &cdktf.TerraformAssetConfig{
-		Path: &p.Code.Path, Type: cdktf.AssetType_FILE,
-	})
-	return lambdafunction.NewLambdaFunction(scope, jsii.String("this"), &lambdafunction.LambdaFunctionConfig{
-		FunctionName:                 &p.Name,
-		Description:                  jsii.String("Turns frames of the gateway stream into packs on the events stream."),
-		Role:                         role.ARN(),
-		Runtime:                      jsii.String("provided.al2023"),
-		Handler:                      jsii.String("bootstrap"),
-		Architectures:                jsii.Strings(p.Code.Platform.Architecture()),
-		Filename:                     code.Path(),
-		SourceCodeHash:               cdktf.Fn_Filebase64sha256(code.Path()),
-		Publish:                      true,
-		MemorySize:                   jsii.Number(p.MemoryMiB),
-		Timeout:                      jsii.Number(p.TimeoutSeconds),
-		ReservedConcurrentExecutions: jsii.Number(p.Concurrency),
-		KmsKeyArn:                    p.Key.ARN(),
-		TracingConfig:                &lambdafunction.LambdaFunctionTracingConfig{Mode: jsii.String("Active")},
-		LoggingConfig:                &lambdafunction.LambdaFunctionLoggingConfig{LogFormat: jsii.String("JSON"), LogGroup: p.LogGroup.Name()},
-		Environment: &lambdafunction.LambdaFunctionEnvironment{Variables: &map[string]*string{
-			"EVENTS_STREAM":     p.Events.Name(),
-			"QUARANTINE_BUCKET": p.Quarantine.ID(),
-			"LEDGER_BUCKET":     p.Ledger.ID(),
-			"LANES":             jsii.String(fmt.Sprint(p.Lanes)),
-		}},
-	})
-}
-
-func (p PreprocessProps) newMapping(scope constructs.Construct, live lambdaalias.LambdaAlias, role *security.Role) {
+func (p PreprocessProps) newMapping(f *function.Function) {
 	// By default a mapping retries for ever, and one bad record blocks its
 	// shard until it expires: every setting is explicit.
-	lambdaeventsourcemapping.NewLambdaEventSourceMapping(scope, jsii.String("mapping"), &lambdaeventsourcemapping.LambdaEventSourceMappingConfig{
+	lambdaeventsourcemapping.NewLambdaEventSourceMapping(f.Scope, jsii.String("mapping"), &lambdaeventsourcemapping.LambdaEventSourceMappingConfig{
 		EventSourceArn:                 p.Gateway.ARN(),
-		FunctionName:                   live.Arn(),
+		FunctionName:                   f.ARN(),
 		StartingPosition:               jsii.String("TRIM_HORIZON"),
 		BatchSize:                      jsii.Number(p.BatchRecords),
 		MaximumBatchingWindowInSeconds: jsii.Number(p.BatchSeconds),
@@ -172,7 +135,7 @@ func (p PreprocessProps) newMapping(scope constructs.Construct, live lambdaalias
 		DestinationConfig: &lambdaeventsourcemapping.LambdaEventSourceMappingDestinationConfig{
 			OnFailure: &lambdaeventsourcemapping.LambdaEventSourceMappingDestinationConfigOnFailure{DestinationArn: p.Failures.bucket.ARN()},
 		},
-		DependsOn: role.Grants(), // Lambda checks them when the mapping is created
+		DependsOn: f.Role.Grants(), // Lambda checks them when the mapping is created
 	})
 }
 
