@@ -101,6 +101,14 @@ func wantProblem(t *testing.T, err error, pointer, rule string) {
 	}
 }
 
+// typesOfEvents are all that the contract knows.
+func typesOfEvents() (all []Type) {
+	for _, word := range enums["type"] {
+		all = append(all, Type(word))
+	}
+	return all
+}
+
 // sharedData returns a folder of the data that lies beside the project.
 func sharedData(t *testing.T, name string) string {
 	t.Helper()

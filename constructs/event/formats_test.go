@@ -3,6 +3,8 @@ package event
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -67,6 +69,25 @@ func TestTheDocumentedFieldsAreThoseThatAreWritten(t *testing.T) {
 	}
 }
 
+// TestTheDocumentedRulesAreThoseThatAreBroken reads the rules off the code.
+func TestTheDocumentedRulesAreThoseThatAreBroken(t *testing.T) {
+	rules := map[string]bool{}
+	for _, name := range []string{"batch.go", "check.go", "decode.go"} {
+		code, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, match := range regexp.MustCompile(`(?:c\.add\(|Problem\{[^"}]*(?:"/?"[^",]*)?, |Rule: )"([a-z_0-9]+)"`).FindAllSubmatch(code, -1) {
+			rules[string(match[1])] = true
+		}
+	}
+	documented := table(t, readFormats(t), "### Rules\n")
+	slices.Sort(documented)
+	if got := slices.Sorted(maps.Keys(rules)); !slices.Equal(got, documented) {
+		t.Errorf("docs/formats.md has the rules\n%v\nthe code\n%v", documented, got)
+	}
+}
+
 func TestTheDocumentedHeaderOfAFrameHasNoHole(t *testing.T) {
 	at := 0
 	for _, row := range regexp.MustCompile(`(?m)^\| (\d+) \| (\d+) \|`).FindAllStringSubmatch(readFormats(t), -1) {
@@ -82,27 +103,37 @@ func TestTheDocumentedHeaderOfAFrameHasNoHole(t *testing.T) {
 	}
 }
 
-// TestAProgramInAnotherLanguageReadsAFrame runs a reader that was written by
-// the documentation.
-func TestAProgramInAnotherLanguageReadsAFrame(t *testing.T) {
-	python, err := exec.LookPath("python3")
+// python runs a reader that was written by the documentation.
+func python(t *testing.T, program string) func(input []byte) (out []byte, err error) {
+	t.Helper()
+	interpreter, err := exec.LookPath("python3")
 	if err != nil {
 		if os.Getenv("CI") == "true" {
 			t.Fatalf("CI must have Python: %v", err)
 		}
 		t.Skipf("needs python3: %v", err)
 	}
-	f := frame(received(`{"a":"é"}`), received(`{"b":2}`))
-	read := func(b []byte) (out, problems bytes.Buffer, err error) {
-		cmd := exec.Command(python, filepath.Join("testdata", "read_frame.py"))
-		cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(b), &out, &problems
-		err = cmd.Run()
-		return out, problems, err
+	if testing.Short() {
+		t.Skip("starts Python many times")
 	}
+	return func(input []byte) ([]byte, error) {
+		cmd := exec.Command(interpreter, filepath.Join("testdata", program))
+		var problems bytes.Buffer
+		cmd.Stdin, cmd.Stderr = bytes.NewReader(input), &problems
+		out, err := cmd.Output()
+		if err != nil {
+			err = fmt.Errorf("%w: %s", err, &problems)
+		}
+		return out, err
+	}
+}
+
+func TestAProgramInAnotherLanguageReadsAFrame(t *testing.T) {
+	read, f := python(t, "read_frame.py"), frame(received(`{"a":"é"}`), received(`{"b":2}`))
 	b := marshalFrame(t, f)
-	out, problems, err := read(b)
+	out, err := read(b)
 	if err != nil {
-		t.Fatalf("%v: %s", err, &problems)
+		t.Fatal(err)
 	}
 	var got struct {
 		ID, Instance string
@@ -115,7 +146,7 @@ func TestAProgramInAnotherLanguageReadsAFrame(t *testing.T) {
 		Zstd         bool
 		Events       []Received // nil without the package zstandard
 	}
-	if err := json.Unmarshal(out.Bytes(), &got); err != nil {
+	if err := json.Unmarshal(out, &got); err != nil {
 		t.Fatal(err)
 	}
 	if got.ID != f.ID.String() || got.Instance != f.Instance.String() || got.Partition != f.Partition || got.Count != 2 ||
@@ -125,8 +156,38 @@ func TestAProgramInAnotherLanguageReadsAFrame(t *testing.T) {
 	if got.Events != nil && !reflect.DeepEqual(got.Events, f.Events) {
 		t.Errorf("it read the events %+v", got.Events)
 	}
-	b[50] ^= 1
-	if _, problems, err = read(b); err == nil || !strings.Contains(problems.String(), "corrupt") {
-		t.Errorf("a corrupt frame: %v %s", err, &problems)
+	for what, edit := range map[string]func(b []byte) []byte{
+		"corrupt":                  func(b []byte) []byte { b[50] ^= 1; return b },
+		"not a frame of version 1": func(b []byte) []byte { b[4] = 2; return resealed(b) },
+		"unpack requires":          func(b []byte) []byte { return b[:40] },
+	} {
+		if _, err := read(edit(bytes.Clone(b))); err == nil || !strings.Contains(err.Error(), what) {
+			t.Errorf("a frame that is %q: %v", what, err)
+		}
+	}
+}
+
+func TestAProgramInAnotherLanguageReadsAPack(t *testing.T) {
+	read := python(t, "read_pack.py")
+	e := stored(2, 0, 5)
+	e.Page.Title = "é\u2028\n😀"
+	line := pack(t, stored(1, 0, 5), stored(1, 1, 5), e)[0]
+	out, err := read(line)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got Pack
+	if err := json.Unmarshal(out, &got); err != nil || !reflect.DeepEqual(got, readPack(t, line)) {
+		t.Errorf("it read %+v: %v", got, err)
+	}
+	for _, c := range []struct{ old, new, want string }{
+		{`"contract":1`, `"contract":2`, "of a future contract"},
+		{`"x`, `"y`, "corrupt"},
+		{`"count":2`, `"count":3`, "other events than its header says"},
+		{"]}\n", "]", "not a pack"},
+	} {
+		if _, err := read(bytes.Replace(line, []byte(c.old), []byte(c.new), 1)); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("with %s for %s: %v, want %q", c.new, c.old, err, c.want)
+		}
 	}
 }

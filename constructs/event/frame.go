@@ -3,12 +3,13 @@ package event
 import (
 	"bytes"
 	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"hash/crc32"
 	"time"
 
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/uuid"
 	"github.com/klauspost/compress/zstd"
 )
@@ -19,12 +20,13 @@ import (
 // of the counts of all frames before, so that what lies behind a missing frame
 // tells how many events it held. docs/formats.md lays out the bytes.
 type Frame struct {
-	ID         uuid.UUID // UUIDv7; the same whenever the frame is sent again
+	ID         uuid.UUID // UUIDv7, of a replay version 5; the same whenever the frame is sent again
 	Instance   uuid.UUID // the collector process
 	Partition  int       // 0 to VirtualPartitions-1; the record's partition key
 	Sequence   uint64    // from 0
 	FirstEvent uint64    // from 0
 	CreatedAt  time.Time // in milliseconds
+	Replayed   bool      // its events come from the quarantine: they were accepted once before
 	Events     []Received
 }
 
@@ -32,6 +34,7 @@ const (
 	frameMagic   = "SHFR"
 	frameVersion = 1
 	frameHeader  = 80 // bytes
+	flagReplayed = 1
 
 	// MaxFrameBytes is the most that a frame's events may take before
 	// compression; it bounds what a reader allocates.
@@ -51,10 +54,9 @@ var (
 // MarshalBinary returns the frame's bytes.
 func (f Frame) MarshalBinary() ([]byte, error) {
 	var lines bytes.Buffer
-	enc := json.NewEncoder(&lines) // one line an event
-	enc.SetEscapeHTML(false)
+	enc := jsontext.NewEncoder(&lines, lenient, jsontext.PreserveRawStrings(true)) // one line an event
 	for _, e := range f.Events {
-		if err := enc.Encode(e); err != nil {
+		if err := json.MarshalEncode(enc, e); err != nil {
 			return nil, fmt.Errorf("encode event of frame %s: %w", f.ID, err)
 		}
 	}
@@ -63,7 +65,10 @@ func (f Frame) MarshalBinary() ([]byte, error) {
 	}
 	b := make([]byte, frameHeader, frameHeader+lines.Len()/4)
 	copy(b, frameMagic)
-	b[4] = frameVersion // b[5:8] is reserved and 0
+	b[4] = frameVersion // b[6:8] is reserved and 0
+	if f.Replayed {
+		b[5] = flagReplayed
+	}
 	copy(b[8:], f.ID[:])
 	copy(b[24:], f.Instance[:])
 	binary.BigEndian.PutUint32(b[40:], uint32(f.Partition))
@@ -101,6 +106,7 @@ func (f *Frame) UnmarshalBinary(b []byte) error {
 		Sequence:   binary.BigEndian.Uint64(b[48:]),
 		FirstEvent: binary.BigEndian.Uint64(b[56:]),
 		CreatedAt:  time.UnixMilli(int64(binary.BigEndian.Uint64(b[64:]))).UTC(),
+		Replayed:   b[5]&flagReplayed != 0,
 	}
 	if size > MaxFrameBytes || int(count) > int(size)/minEventBytes || got.Partition >= VirtualPartitions {
 		return fmt.Errorf("frame %s has an impossible header", got.ID)
@@ -112,7 +118,7 @@ func (f *Frame) UnmarshalBinary(b []byte) error {
 	got.Events = make([]Received, 0, count)
 	for line := range bytes.Lines(lines) {
 		var e Received
-		if err := json.Unmarshal(line, &e); err != nil {
+		if err := json.Unmarshal(line, &e, lenient); err != nil {
 			return fmt.Errorf("frame %s holds an unreadable event at position %d", got.ID, len(got.Events))
 		}
 		got.Events = append(got.Events, e)

@@ -3,10 +3,12 @@ package event
 import (
 	"bytes"
 	"crypto/sha256"
-	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/uuid"
 )
 
@@ -22,7 +24,7 @@ type PackHeader struct {
 	ID       string      `json:"id"`
 	Frames   []PackFrame `json:"frames"`
 	Contract int         `json:"contract"` // SchemaVersion
-	Replayed bool        `json:"replayed"` // entered the events stream again from S3
+	Replayed bool        `json:"replayed"` // on its way a second time, from S3
 }
 
 // PackFrame says how many of a frame's events the pack holds.
@@ -37,6 +39,8 @@ const MaxPackBytes = 256 << 10
 
 // Packer collects stored events into packs' lines.
 type Packer struct {
+	Replayed bool // of all its packs
+
 	frames []PackFrame
 	events bytes.Buffer
 	sealed [][]byte
@@ -44,7 +48,7 @@ type Packer struct {
 
 // Add takes the next event of a frame. Events of one frame come together.
 func (p *Packer) Add(e Stored) error {
-	line, err := json.Marshal(e)
+	line, err := json.Marshal(e, json.Deterministic(true))
 	if err != nil {
 		return fmt.Errorf("encode event at position %d of frame %s: %w", e.FramePosition, e.FrameID, err)
 	}
@@ -71,11 +75,11 @@ func (p *Packer) seal() {
 	if p.events.Len() == 0 {
 		return
 	}
-	digest := sha256.Sum256(p.events.Bytes())
 	header, err := json.Marshal(PackHeader{
-		ID:       uuid.UUID(digest[:16]).String(), // the same events make the same pack
+		ID:       packID(p.events.Bytes()),
 		Frames:   p.frames,
 		Contract: SchemaVersion,
+		Replayed: p.Replayed,
 	})
 	if err != nil {
 		panic(err) // texts and numbers always marshal
@@ -83,6 +87,49 @@ func (p *Packer) seal() {
 	p.sealed = append(p.sealed, fmt.Appendf(nil, `{"pack":%s,"events":[%s]}`+"\n", header, p.events.Bytes()))
 	p.frames = nil
 	p.events.Reset()
+}
+
+// packID is made of what lies between the brackets of events: the same events
+// make the same pack, and a reader sees whether they are still those.
+func packID(events []byte) string {
+	digest := sha256.Sum256(events)
+	return uuid.UUID(digest[:16]).String()
+}
+
+// UnmarshalPack reads a pack's line, with or without its line feed, whole or
+// refuses it: corrupt, cut and future ones are errors.
+func UnmarshalPack(line []byte) (Pack, error) {
+	var raw struct {
+		Header PackHeader     `json:"pack"`
+		Events jsontext.Value `json:"events"`
+	}
+	if err := json.Unmarshal(line, &raw); err != nil || raw.Events.Kind() != '[' {
+		return Pack{}, errors.New("not a pack")
+	}
+	h := raw.Header
+	switch {
+	case h.Contract < 1 || h.Contract > SchemaVersion:
+		return Pack{}, fmt.Errorf("pack %.36q of contract %d, this reader knows 1 to %d", h.ID, h.Contract, SchemaVersion)
+	case h.ID != packID(raw.Events[1:len(raw.Events)-1]):
+		return Pack{}, errors.New("pack is corrupt: its id is not that of its events")
+	}
+	p := Pack{Header: h}
+	if err := json.Unmarshal(raw.Events, &p.Events); err != nil {
+		return Pack{}, fmt.Errorf("pack %s holds an unreadable event", h.ID)
+	}
+	rest := p.Events
+	for _, f := range h.Frames {
+		for range f.Count {
+			if len(rest) == 0 || rest[0].FrameID != f.ID {
+				return Pack{}, fmt.Errorf("pack %s does not hold the %d events of frame %.36q, as its header says", h.ID, f.Count, f.ID)
+			}
+			rest = rest[1:]
+		}
+	}
+	if len(rest) > 0 {
+		return Pack{}, fmt.Errorf("pack %s holds %d events that its header does not name", h.ID, len(rest))
+	}
+	return p, nil
 }
 
 // Lines returns the packs, each one line of JSON with its line feed, and
@@ -105,9 +152,10 @@ type Receipt struct {
 	FirstEvent uint64    `json:"first_event"`
 	Count      int       `json:"count"`
 	CreatedAt  time.Time `json:"created_at"`
+	Duplicates []int     `json:"duplicates,omitzero"` // positions of events that were left out: others of the same batch say the same
 }
 
 // Receipt returns the frame's receipt.
 func (f Frame) Receipt() Receipt {
-	return Receipt{f.ID.String(), f.Instance.String(), f.Partition, f.Sequence, f.FirstEvent, len(f.Events), f.CreatedAt}
+	return Receipt{f.ID.String(), f.Instance.String(), f.Partition, f.Sequence, f.FirstEvent, len(f.Events), f.CreatedAt, nil}
 }

@@ -2,7 +2,6 @@ package event
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"reflect"
 	"strings"
@@ -38,11 +37,10 @@ func pack(t testing.TB, events ...Stored) [][]byte {
 	return p.Lines()
 }
 
-func readPack(t testing.TB, line []byte) (p Pack) {
+func readPack(t testing.TB, line []byte) Pack {
 	t.Helper()
-	d := json.NewDecoder(bytes.NewReader(line))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&p); err != nil {
+	p, err := UnmarshalPack(line)
+	if err != nil {
 		t.Fatal(err)
 	}
 	return p
@@ -69,18 +67,21 @@ func TestNoTextOfAnEventBreaksAPacksLine(t *testing.T) {
 	e := stored(1, 0, 0)
 	e.Page.Title = "a\nb\r\nc\u2028d\u0085e\x00"
 	e.UserAgent = "u\n"
-	e.Custom = map[string]any{"k\n": "v\n"}
+	e.Custom = Custom{"k": "v\n"}
 	line := pack(t, e)[0]
 	if n := bytes.IndexByte(line, '\n'); n != len(line)-1 {
 		t.Errorf("line feed at %d of %d", n, len(line))
 	}
-	if got := readPack(t, line).Events[0]; got.Page.Title != e.Page.Title || got.Custom["k\n"] != "v\n" {
+	if got := readPack(t, line).Events[0]; got.Page.Title != e.Page.Title || got.Custom["k"] != "v\n" {
 		t.Errorf("event is %+v", got)
 	}
 }
 
 func TestPacksStayBelowTheirLimitAndLoseNothing(t *testing.T) {
-	for _, size := range []int{0, 700, MaxString} {
+	if testing.Short() {
+		t.Skip("takes most of a second")
+	}
+	for _, size := range []int{0, 700, 1024} {
 		var events []Stored
 		for n := range 40 { // frames
 			for position := range 25 + n {
@@ -132,7 +133,7 @@ func TestPacksOfManyFramesOfOneEventStayBelowTheirLimitToo(t *testing.T) {
 		}
 	}
 	for _, line := range p.Lines() {
-		if len(line) > MaxPackBytes {
+		if readPack(t, line); len(line) > MaxPackBytes {
 			t.Errorf("a pack has %d bytes", len(line))
 		}
 	}
@@ -149,6 +150,70 @@ func TestTheSameEventsMakeTheSamePack(t *testing.T) {
 	}
 }
 
+func TestCustomFieldsAreWrittenInOneOrder(t *testing.T) {
+	e := stored(1, 0, 5)
+	e.Custom = Custom{}
+	for name, v := range manyKeys(50) {
+		e.Custom[name] = v
+	}
+	first := pack(t, e)[0]
+	for range 20 {
+		if !bytes.Equal(pack(t, e)[0], first) {
+			t.Fatal("the same event makes another pack")
+		}
+	}
+}
+
+func TestAPackThatIsCutIsRefusedAtEveryByte(t *testing.T) {
+	line := pack(t, stored(1, 0, 5), stored(2, 0, 5))[0]
+	readPack(t, bytes.TrimSuffix(line, []byte("\n"))) // whole without its line feed
+	for n := range len(line) - 1 {
+		if _, err := UnmarshalPack(line[:n]); err == nil {
+			t.Fatalf("a pack of %d bytes is read from its first %d", len(line), n)
+		}
+	}
+}
+
+func TestAPackWhoseEventsChangedIsRefused(t *testing.T) {
+	line := pack(t, stored(1, 0, 5), stored(2, 0, 5))[0]
+	from := bytes.Index(line, []byte(`"events":[`)) + len(`"events":[`)
+	for i := from; i < len(line)-len("]}\n"); i++ {
+		changed := bytes.Clone(line)
+		changed[i] ^= 1
+		if _, err := UnmarshalPack(changed); err == nil {
+			t.Fatalf("the pack is read with another byte at %d", i)
+		}
+	}
+}
+
+func TestAPackOfAFutureContractOrWithAWrongHeaderIsRefusedWithItsReason(t *testing.T) {
+	line := string(pack(t, stored(1, 0, 5), stored(1, 1, 5), stored(2, 0, 5))[0])
+	for _, c := range []struct{ old, new, want string }{
+		{`"contract":1`, `"contract":2`, "contract 2, this reader knows 1 to 1"},
+		{`"contract":1`, `"contract":0`, "contract 0, this reader knows 1 to 1"},
+		{`"count":2`, `"count":1`, "does not hold the 1 events of frame"},
+		{`"count":2`, `"count":-1`, "does not hold"},
+		{`"count":2`, `"count":9`, "does not hold the 9 events of frame"},
+		{`{"id":"` + frameID(2) + `","count":1}`, ``, "not a pack"},
+		{`,{"id":"` + frameID(2) + `","count":1}`, ``, "holds 1 events that its header does not name"},
+		{`"frames":[`, `"frames":[],"was":[`, "holds 3 events that its header does not name"},
+		{`{"id":"` + frameID(2), `{"id":"` + frameID(3), "does not hold the 1 events of frame"},
+		{`"events":[`, `"events":{"a":[`, "not a pack"},
+		{`"events":[`, `"evenings":[`, "not a pack"},
+		{`"pack":`, `"pack":{},"pack":`, "not a pack"},
+		{"]}\n", "]}\n{}", "not a pack"},
+	} {
+		changed := strings.Replace(line, c.old, c.new, 1)
+		if changed == line {
+			t.Fatalf("the pack holds no %s", c.old)
+		}
+		if p, err := UnmarshalPack([]byte(changed)); err == nil || !strings.Contains(err.Error(), c.want) || p.Events != nil {
+			t.Errorf("%s for %s: error is %v, want %q", c.new, c.old, err, c.want)
+		}
+	}
+	readPack(t, []byte(strings.Replace(line, `"replayed":false`, `"replayed":true`, 1))) // the same events, once more
+}
+
 func TestAPackerIsEmptyAfterItsLines(t *testing.T) {
 	var p Packer
 	if lines := p.Lines(); len(lines) != 0 {
@@ -162,37 +227,26 @@ func TestAPackerIsEmptyAfterItsLines(t *testing.T) {
 	}
 }
 
-// TestTheLargestEventThatIsAcceptedFitsIntoAPack takes an event of MaxEventBytes
-// whose every character grows sixfold when it is stored.
+// TestTheLargestEventThatIsAcceptedFitsIntoAPack takes an event of nearly
+// MaxEventBytes, whose every number is written longer than it came.
 func TestTheLargestEventThatIsAcceptedFitsIntoAPack(t *testing.T) {
-	custom := map[string]any{}
-	sent := set(minimal(PageView), "/custom", custom)
-	bytesOf := func() int { // as sent, by an encoder that does not escape HTML
-		var b bytes.Buffer
-		enc := json.NewEncoder(&b)
-		enc.SetEscapeHTML(false)
-		if err := enc.Encode(sent); err != nil {
-			t.Fatal(err)
-		}
-		return b.Len()
-	}
-	for i := 0; bytesOf() < MaxEventBytes-MaxString-16; i++ {
-		custom[fmt.Sprint(i)] = strings.Repeat("<", MaxString)
-	}
-	e, err := Unmarshal(encode(sent), noon)
-	if err != nil {
-		t.Fatal(err)
+	item := `{"item_id":"p","price":1e12,"currency":"EUR","item_name":"` + strings.Repeat(`\u0001`, 12) + `"},`
+	e := minimal(ProductView)
+	e["items"] = "ITEMS"
+	raw := bytes.Replace(encode(e), []byte(`"ITEMS"`), []byte("["+strings.TrimSuffix(strings.Repeat(item, 200), ",")+"]"), 1)
+	if len(raw) > MaxEventBytes || len(raw) < MaxEventBytes*4/5 {
+		t.Fatalf("the event has %d bytes", len(raw))
 	}
 	s := stored(1, 1, 0)
-	s.Event, s.UserAgent = e, strings.Repeat("&", MaxString)
-	lines := pack(t, stored(1, 0, 5), s, stored(1, 2, 5))
-	for _, line := range lines {
+	var err error
+	if s.Event, err = Unmarshal(raw, noon); err != nil {
+		t.Fatal(err)
+	}
+	s.UserAgent = strings.Repeat("\x01", MaxUserAgent)
+	for _, line := range pack(t, stored(1, 0, 5), s, stored(1, 2, 5)) {
 		if len(line) > MaxPackBytes {
 			t.Errorf("a pack has %d bytes", len(line))
 		}
-	}
-	if len(lines[0]) < 150<<10 {
-		t.Errorf("the event takes %d bytes: this test no longer tests much", len(lines[0]))
 	}
 }
 

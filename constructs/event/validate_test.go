@@ -5,11 +5,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"reflect"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // parts are those that each type needs.
@@ -32,7 +33,7 @@ func minimal(kind Type) map[string]any {
 }
 
 func TestEveryTypeIsKnownWithThePartsItNeeds(t *testing.T) {
-	if got, want := slices.Sorted(maps.Keys(parts)), slices.Sorted(slices.Values(types)); !slices.Equal(got, want) {
+	if got, want := slices.Sorted(maps.Keys(parts)), slices.Sorted(slices.Values(typesOfEvents())); !slices.Equal(got, want) {
 		t.Fatalf("the contract's types are %v, this test knows %v", want, got)
 	}
 	for kind, needed := range parts {
@@ -52,13 +53,15 @@ func TestEveryTypeIsKnownWithThePartsItNeeds(t *testing.T) {
 }
 
 func TestAnEventThatBreaksARuleNamesTheFieldAndTheRule(t *testing.T) {
-	long, longURL := strings.Repeat("x", MaxString+1), "https://shop.example/"+strings.Repeat("x", MaxURL)
+	long, longURL := strings.Repeat("é", 1025), strings.Repeat("é", 4097)
 	cases := []struct {
 		pointer string
 		value   any
 		rule    string
 	}{
-		{"/event_id", removed, "uuidv7"},
+		{"/event_id", removed, "required"},
+		{"/event_id", nil, "required"},
+		{"/event_id", "", "required"},
 		{"/event_id", "42", "uuidv7"},
 		{"/event_id", "0b4b3d3e-5f9a-4c39-9f0a-6f4d1c6f3c11", "uuidv7"},
 		{"/event_id", strings.ToUpper(NewID(noon, [32]byte{0xab})), "uuidv7"},
@@ -66,16 +69,36 @@ func TestAnEventThatBreaksARuleNamesTheFieldAndTheRule(t *testing.T) {
 		{"/event_id", strings.ReplaceAll(NewID(noon, [32]byte{1}), "-", ""), "uuidv7"},
 		{"/event_id", "019caea0-4e00-7100-0000-000000000000", "uuidv7"}, // version 7 of another variant
 		{"/event_id", 7, "type"},
-		{"/type", removed, "enum"},
+		{"/type", removed, "required"},
 		{"/type", "Purchase", "enum"},
 		{"/type", 1, "type"},
 		{"/visitor_id", strings.Repeat("v", 65), "length"},
+		{"/visitor_id", "jane@example.com", "id"},
+		{"/visitor_id", "a\nb", "id"},
+		{"/visitor_id", "a\x7f", "id"},
 		{"/session_id", strings.Repeat("s", 65), "length"},
 		{"/seq", -1, "range"},
 		{"/seq", 0.5, "type"},
+		{"/seq", json.Number("1.0"), "type"},
+		{"/seq", json.Number("1e2"), "type"},
+		{"/seq", json.Number("9223372036854775808"), "range"},
+		{"/seq", json.Number("-9223372036854775809"), "range"},
+		{"/seq", json.Number(strings.Repeat("9", 400)), "range"},
 		{"/client_ts", removed, "required"},
 		{"/client_ts", "yesterday", "time"},
 		{"/client_ts", "10000-01-01T00:00:00Z", "time"},
+		{"/client_ts", "2026-03-02", "time"},
+		{"/client_ts", "2026-03-02T12:00:00", "time"},
+		{"/client_ts", "2026-03-02 12:00:00Z", "time"},
+		{"/client_ts", "2026-03-02t12:00:00z", "time"},
+		{"/client_ts", "2026-03-02T12:00:00,5Z", "time"},
+		{"/client_ts", "2026-03-02T1:00:00Z", "time"},
+		{"/client_ts", "2026-03-02T12:00:60Z", "time"},
+		{"/client_ts", "2026-02-29T12:00:00Z", "time"},
+		{"/client_ts", "2026-03-02T12:00:00+24:00", "time"},
+		{"/client_ts", "", "time"},
+		{"/client_ts", 1772452800, "type"},
+		{"/client_ts", "1969-12-31T23:59:59Z", "range"},
 		{"/client_ts", "9999-12-31T23:59:59Z", "range"},
 		{"/page/url", removed, "required"},
 		{"/page/url", longURL, "length"},
@@ -90,7 +113,7 @@ func TestAnEventThatBreaksARuleNamesTheFieldAndTheRule(t *testing.T) {
 		{"/list/item_list_id", long, "length"},
 		{"/list/item_list_name", long, "length"},
 		{"/items", []any{}, "required"},
-		{"/items", slices.Repeat([]any{map[string]any{"item_id": "p", "price": 1, "currency": "EUR"}}, MaxItems+1), "length"},
+		{"/items", slices.Repeat([]any{map[string]any{"item_id": "p", "price": 1, "currency": "EUR"}}, 201), "length"},
 		{"/items", map[string]any{}, "type"},
 		{"/items/1", "p1", "type"},
 		{"/items/1/item_id", removed, "required"},
@@ -100,12 +123,16 @@ func TestAnEventThatBreaksARuleNamesTheFieldAndTheRule(t *testing.T) {
 		{"/items/1/item_category", long, "length"},
 		{"/items/1/item_variant", long, "length"},
 		{"/items/1/price", removed, "range"},
+		{"/items/1/price", nil, "range"},
+		{"/items/1/price", json.Number("-0"), "range"},
 		{"/items/1/price", 0, "range"},
 		{"/items/1/price", -0.01, "range"},
 		{"/items/1/price", 1e13, "range"},
 		{"/items/1/price", "19.95", "type"},
-		{"/items/1/price", json.Number("1e999"), "type"},
-		{"/items/1/currency", removed, "currency"},
+		{"/items/1/price", json.Number("1e400"), "range"},
+		{"/items/1/price", json.Number("-1e400"), "range"},
+		{"/items/1/price", json.Number("1e-400"), "range"},
+		{"/items/1/currency", removed, "required"},
 		{"/items/1/currency", "eur", "currency"},
 		{"/items/1/currency", "EURO", "currency"},
 		{"/items/1/currency", "E€", "currency"},
@@ -133,7 +160,7 @@ func TestAnEventThatBreaksARuleNamesTheFieldAndTheRule(t *testing.T) {
 		{"/rating/value", 0.9, "range"},
 		{"/rating/value", 5.1, "range"},
 		{"/rating/review", long, "length"},
-		{"/consent/state", removed, "enum"},
+		{"/consent/state", removed, "required"},
 		{"/consent/state", "yes", "enum"},
 		{"/error/message", removed, "required"},
 		{"/error/message", long, "length"},
@@ -144,9 +171,11 @@ func TestAnEventThatBreaksARuleNamesTheFieldAndTheRule(t *testing.T) {
 		{"/custom/theme", []any{1}, "type"},
 		{"/custom/theme", map[string]any{"a": 1}, "type"},
 		{"/custom", []any{}, "type"},
-		{"/custom", manyKeys(MaxCustom + 1), "length"},
-		{"/custom", map[string]any{"": 1}, "length"},
-		{"/custom", map[string]any{long: 1}, "length"},
+		{"/custom/theme", json.Number("1e400"), "range"},
+		{"/custom", manyKeys(51), "length"},
+		{"/custom", map[string]any{"": 1}, "custom_name"},
+		{"/custom", map[string]any{strings.Repeat("k", 65): 1}, "custom_name"},
+		{"/custom", map[string]any{"1st": 1}, "custom_name"},
 		{"/custom", map[string]any{"jane@example.com": nil}, "type"}, // the key may be personal: not pointed at
 		{"/debug", true, "unknown_field"},
 	}
@@ -167,17 +196,21 @@ func manyKeys(n int) map[string]any {
 }
 
 func TestValuesAtTheirLimitsAreAccepted(t *testing.T) {
-	text := strings.Repeat("x", MaxString)
+	text := strings.Repeat("é", 1024)
 	for _, c := range []struct {
 		pointer string
 		value   any
 	}{
-		{"/visitor_id", strings.Repeat("v", 64)}, {"/page/title", text}, {"/page/url", strings.Repeat("u", MaxURL)},
-		{"/items", slices.Repeat([]any{map[string]any{"item_id": "p", "price": 1, "currency": "EUR"}}, MaxItems)},
-		{"/items/1/price", 0.01}, {"/items/1/price", MaxAmount}, {"/items/1/quantity", 1_000_000}, {"/items/1/quantity", removed},
-		{"/order/tax", 0}, {"/order/shipping", MaxAmount}, {"/checkout/step", 1}, {"/checkout/step", 20}, {"/rating/value", 1}, {"/rating/value", 5},
-		{"/custom", manyKeys(MaxCustom)}, {"/custom", map[string]any{text: text}}, {"/custom", map[string]any{"größe/~1": false}},
-		{"/client_ts", "1970-01-01T00:00:00Z"},
+		{"/visitor_id", strings.Repeat("v", 64)}, {"/page/title", text}, {"/page/url", strings.Repeat("é", 4096)},
+		{"/items", slices.Repeat([]any{map[string]any{"item_id": "p", "price": 1, "currency": "EUR"}}, 200)},
+		{"/items/1/price", 0.01}, {"/items/1/price", 1e12}, {"/items/1/quantity", 1_000_000}, {"/items/1/quantity", removed},
+		{"/order/tax", 0}, {"/order/shipping", 1e12}, {"/checkout/step", 1}, {"/checkout/step", 20}, {"/rating/value", 1}, {"/rating/value", 5},
+		{"/custom", manyKeys(50)}, {"/custom", map[string]any{strings.Repeat("k", 64): text}}, {"/custom", map[string]any{"_a.b-C9": false}},
+		{"/custom/theme", 1.7e308}, {"/custom/theme", json.Number("123456789012345678901234567890")}, {"/custom/theme", json.Number("1e-400")},
+		{"/order/currency", "ZAR"}, {"/order/currency", "AZN"},
+		{"/client_ts", "1970-01-01T00:00:00Z"}, {"/client_ts", "9998-12-31T23:59:59.999999999Z"}, {"/client_ts", "2028-02-29T23:59:59.123456-23:59"},
+		{"/seq", json.Number("9223372036854775807")}, {"/seq", json.Number("-0")}, {"/seq", nil}, {"/seq", removed}, {"/order/tax", json.Number("-0")},
+		{"/items/1/price", json.Number("1.0")}, {"/items/1/price", json.Number("1E+2")}, {"/visitor_id", nil}, {"/visitor_id", ""}, {"/custom", nil}, {"/page/title", nil},
 	} {
 		if _, err := Unmarshal(encode(set(full(), c.pointer, c.value)), noon); err != nil {
 			t.Errorf("%s of %.30v: %v", c.pointer, c.value, err)
@@ -191,8 +224,21 @@ func TestAnEventTellsAllItsProblemsInTheOrderOfItsFields(t *testing.T) {
 	for _, p := range problems(t, err) {
 		got = append(got, p.Pointer+" "+p.Rule)
 	}
-	want := []string{"/event_id uuidv7", "/seq range", "/client_ts required", "/items/0/price range", "/order required"}
+	want := []string{"/event_id required", "/seq range", "/client_ts required", "/items/0/price range", "/order required"}
 	if !slices.Equal(got, want) {
+		t.Errorf("problems are %v, want %v", got, want)
+	}
+}
+
+func TestEachProblemInCustomHasItsOwnPlace(t *testing.T) {
+	custom := manyKeys(47)
+	custom["a"], custom["b"], custom["not plain"] = strings.Repeat("x", 1025), strings.Repeat("x", 1025), 1
+	_, err := Unmarshal(encode(set(full(), "/custom", custom)), noon)
+	var got []string
+	for _, p := range problems(t, err) {
+		got = append(got, p.Pointer+" "+p.Rule)
+	}
+	if want := []string{"/custom/a length", "/custom/b length", "/custom custom_name"}; !slices.Equal(got, want) {
 		t.Errorf("problems are %v, want %v", got, want)
 	}
 }
@@ -216,15 +262,63 @@ func TestAnEventsOwnTimeIsAtMost30DaysBeforeAndOneHourAfterItsReceipt(t *testing
 }
 
 func TestAnEventIsStillIdentifiedWhenAnotherFieldDoesNotDecode(t *testing.T) {
-	e, err := Unmarshal(encode(set(full(), "/seq", "three")), noon)
-	if err == nil || e.EventID != full()["event_id"] {
-		t.Errorf("event id is %q, error %v", e.EventID, err)
+	const id = `"event_id":"019cae6b-6600-7a97-8112-ca1bbdcafac2"`
+	for _, raw := range []string{
+		`{` + id + `,"seq":"three"}`, `{"seq":"three",` + id + `}`, `{"debug":{"a":[1]},` + id + `}`, `{"seq":1,"seq":2,` + id + `}`,
+		`{"custom":` + strings.Repeat("[", 20) + strings.Repeat("]", 20) + `,` + id + `}`, `{` + id + `,"custom":`,
+		`{` + id + `,"type":"a`, `{` + id + `,"ty`, `{` + id + `,"seq":nul`,
+	} {
+		if e, err := Unmarshal([]byte(raw), noon); err == nil || e.EventID != "019cae6b-6600-7a97-8112-ca1bbdcafac2" {
+			t.Errorf("%s: event id is %q, error %v", raw, e.EventID, err)
+		}
+	}
+	for _, raw := range []string{``, `[`, `"event_id"`, `{"event_id":7}`, `{"event_id"`, `{"page":{` + id + `,"a":1}}`} {
+		if e, err := Unmarshal([]byte(raw), noon); err == nil || e.EventID != "" {
+			t.Errorf("%s: event id is %q, error %v", raw, e.EventID, err)
+		}
 	}
 }
 
-func TestATypeErrorHiddenByARepeatedFieldIsStillAProblem(t *testing.T) {
-	_, err := Unmarshal([]byte(`{"seq": "three", "seq": 3}`), noon)
-	wantProblem(t, err, "", "json")
+func TestWhatDoesNotDecodeNamesTheFirstPlaceAndTheRule(t *testing.T) {
+	deep := func(n int) string {
+		return `{"custom":{"a":` + strings.Repeat("[", n-2) + strings.Repeat("]", n-2) + `}}`
+	}
+	for _, c := range []struct{ raw, pointer, rule string }{
+		{``, "", "json"}, {`{"type":`, "", "json"}, {`{} {}`, "", "json"}, {`{"type":"a",}`, "", "json"}, {`nul`, "", "json"}, {"{}\x00", "", "json"}, {"\ufeff{}", "", "json"},
+		{"{\"type\":\"\xff\"}", "", "utf8"}, {"{\"\xed\xa0\x80\":1}", "", "utf8"}, {"{}\xff", "", "utf8"},
+		{deep(MaxEventDepth + 1), "", "depth"}, {deep(MaxEventDepth), "/custom/a", "type"}, {strings.Repeat("[", 1<<20), "", "depth"}, {strings.Repeat(`{"a":`, 1<<18), "", "depth"},
+		{`{"type":"` + strings.Repeat(`[\"{`, 100) + `","seq":[]}`, "/seq", "type"},
+		{`{"seq":3,"seq":3}`, "/seq", "duplicate_field"}, {`{"s\u0065q":3,"seq":3}`, "/seq", "duplicate_field"}, {`{"custom":{"a":1,"a":2}}`, "/custom/a", "duplicate_field"},
+		{`{"items":[{"item_id":"a","item_id":"a"}]}`, "/items/0/item_id", "duplicate_field"}, {`{"custom":{"j@x.de":1,"j@x.de":2}}`, "/custom", "duplicate_field"},
+		{`{"seq":"three","seq":3}`, "/seq", "type"}, {`{"Type":"purchase"}`, "/Type", "unknown_field"}, {`{"items":[{"a":{}}]}`, "/items/0/a", "unknown_field"},
+		{`[]`, "", "type"}, {`"x"`, "", "type"}, {`1`, "", "type"}, {`true`, "", "type"}, {`{"items":[1]}`, "/items/0", "type"},
+	} {
+		_, err := Unmarshal([]byte(c.raw), noon)
+		t.Run(fmt.Sprintf("%.40s", c.raw), func(t *testing.T) { wantProblem(t, err, c.pointer, c.rule) })
+	}
+}
+
+func TestAWrongTypeIsToldWithTheRightOne(t *testing.T) {
+	for pointer, want := range map[string]string{
+		"/type": "must be text", "/seq": "must be a whole number", "/search/results": "must be a whole number", "/order/value": "must be a number", "/items": "must be a list",
+		"/items/1": "must be an object", "/page": "must be an object", "/custom": "must be an object", "/custom/theme": "must be text, a number or a boolean", "/client_ts": "must be text: a time of RFC 3339",
+	} {
+		wrong := any([]any{})
+		if pointer == "/items" {
+			wrong = 7
+		}
+		_, err := Unmarshal(encode(set(full(), pointer, wrong)), noon)
+		if got := problems(t, err)[0]; got.Rule != "type" || got.Message != want {
+			t.Errorf("at %s: %+v, want %q", pointer, got, want)
+		}
+	}
+}
+
+func TestHalfAnEmojiInATextIsReplaced(t *testing.T) {
+	raw := bytes.Replace(encode(full()), []byte("warm"), []byte(`warm \ud83d \ud83d\ude00`), 1)
+	if e, err := Unmarshal(raw, noon); err != nil || e.Rating.Review != "warm \ufffd 😀" {
+		t.Errorf("review is %q: %v", e.Rating.Review, err)
+	}
 }
 
 // TestNoMessageQuotesWhatWasSent puts personal data in every place of an event
@@ -250,7 +344,7 @@ func TestNoMessageQuotesWhatWasSent(t *testing.T) {
 	}
 	read := map[string]func(map[string]any) error{
 		"event": func(v map[string]any) error { _, err := Unmarshal(encode(v), noon); return err },
-		"batch": func(v map[string]any) error { _, err := UnmarshalBatch(encode(v)); return err },
+		"batch": func(v map[string]any) error { _, _, err := UnmarshalBatch(encode(v)); return err },
 	}
 	for what, fresh := range map[string]func() map[string]any{"event": full, "batch": envelope} {
 		places := pointers(fresh(), "")
@@ -264,9 +358,9 @@ func TestNoMessageQuotesWhatWasSent(t *testing.T) {
 		}
 	}
 	for _, raw := range []string{email, `"` + email, `{"` + email + `}`, `{"type":"` + email + `"`, `{"seq":` + card + `x}`, "{\"a\":\"" + email + "\n\"}", email + "\xff"} {
-		_, err := Unmarshal(json.RawMessage(raw), noon)
+		_, err := Unmarshal([]byte(raw), noon)
 		check(t, raw, err)
-		_, err = UnmarshalBatch([]byte(raw))
+		_, _, err = UnmarshalBatch([]byte(raw))
 		check(t, raw, err)
 	}
 }
@@ -294,52 +388,32 @@ func TestHalfAnEmojiInAnOriginalIsReplacedAndWholeOnesStay(t *testing.T) {
 	for original, want := range map[string]string{
 		`{"a":"\ud83d"}`:             `{"a":"\ufffd"}`,
 		`{"a":"\uDE00x"}`:            `{"a":"\ufffdx"}`,
-		`{"a":"\ude00\ud83d"}`:       `{"a":"\ufffd\ufffd"}`,
-		`{"a":"\ud83d\ud83d\ude00"}`: `{"a":"\ufffd\ud83d\ude00"}`,
-		`{"a":"\uD83D\uDE00"}`:       `{"a":"\uD83D\uDE00"}`,
+		`{"\ude00\ud83d":1}`:         `{"\ufffd\ufffd":1}`,
+		`{"a":"\ud83d\ud83d\ude00"}`: `{"a":"\ufffd😀"}`,
 		`{"a":"\\ud83d"}`:            `{"a":"\\ud83d"}`,
 		`{"a":"\\\ud83d"}`:           `{"a":"\\\ufffd"}`,
 		`{"a":"\ud7ff\ue000"}`:       `{"a":"\ud7ff\ue000"}`,
-		`{"a":"\n\u00e9é"}`:          `{"a":"\n\u00e9é"}`,
+		`{"a":1e400,"a":{"b":[]}}`:   `{"a":1e400,"a":{"b":[]}}`,
 		`{}`:                         `{}`,
 	} {
-		sent := json.RawMessage(original)
+		sent := jsontext.Value(original)
 		b, err := json.Marshal(Quarantined{Original: sent})
-		if err != nil || !bytes.HasSuffix(b, []byte(`"original":`+want+"}")) {
-			t.Errorf("original %s is written as %s, want %s: %v", original, b, want, err)
+		if err != nil || !jsontext.Value(b).IsValid(jsontext.AllowDuplicateNames(true)) { // which looks for halves
+			t.Errorf("original %s is written as %s: %v", original, b, err)
+		}
+		_, got, _ := bytes.Cut(b, []byte(`"original":`))
+		canonical := func(text []byte) string {
+			v, err := jsontext.AppendFormat(nil, text, lenient)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return string(v)
+		}
+		if canonical(got[:len(got)-1]) != canonical([]byte(want)) {
+			t.Errorf("original %s is written as %s, want %s", original, b, want)
 		}
 		if string(sent) != original {
 			t.Errorf("the original itself became %s", sent)
 		}
 	}
-}
-
-func FuzzUnmarshal(f *testing.F) {
-	f.Add(encode(full()))
-	f.Add(encode(envelope()))
-	for _, kind := range types {
-		f.Add(encode(minimal(kind)))
-	}
-	for _, text := range []string{``, `null`, `[]`, `{"items":[{"price":"x"}]}`, `{"custom":{"a":1e999}}`, `{"page":{"x":1}}`, "{\"a\":\"\xff\"}", `{"seq":"x","seq":1}`, `{"items":null,"custom":null,"page":null}`} {
-		f.Add([]byte(text))
-	}
-	f.Fuzz(func(t *testing.T, raw []byte) {
-		if b, err := UnmarshalBatch(raw); err != nil {
-			problems(t, err)
-		} else if _, err := (Frame{Events: []Received{{SentAt: b.SentAt.UTC(), Event: b.Events[0]}}}).MarshalBinary(); err != nil {
-			t.Fatalf("an accepted batch has no frame: %v", err)
-		}
-		e, err := Unmarshal(raw, noon)
-		if err != nil {
-			problems(t, err)
-			return
-		}
-		again, err := Unmarshal(encode(e), noon)
-		if err != nil {
-			t.Fatalf("an accepted event, written again, is refused: %v\n%s", err, encode(e))
-		}
-		if !bytes.Equal(encode(e), encode(again)) || !reflect.DeepEqual(e.Items, again.Items) {
-			t.Fatalf("an accepted event changes when it is written again:\n%s\n%s", encode(e), encode(again))
-		}
-	})
 }

@@ -63,7 +63,7 @@ func Log(r io.Reader) (Source, *LogResult, error) {
 	shop := event.Shop{Key: "pk_rees46", ID: "rees46", EventsPerSecond: 100_000, Backfill: true}
 	result := &LogResult{}
 	return Source{[]event.Shop{shop}, func(yield func(event.Batch) bool) {
-		l := logReader{shop: shop, sessions: map[string]int64{}}
+		l := logReader{shop: shop}
 		for line := 2; lines.Scan(); line++ {
 			row := strings.TrimRight(lines.Text(), "\r")
 			if row == "" {
@@ -87,10 +87,9 @@ func Log(r io.Reader) (Source, *LogResult, error) {
 }
 
 type logReader struct {
-	shop     event.Shop
-	sessions map[string]int64 // events so far
-	events   []event.Event
-	batches  int
+	shop    event.Shop
+	events  []event.Event
+	batches int
 }
 
 // batch takes the events read so far.
@@ -134,13 +133,12 @@ func (l *logReader) event(row string) (event.Event, error) {
 			return event.Event{}, errors.New("user_session must be a UUID")
 		}
 	}
-	digest := sha256.Sum256([]byte(row))
+	digest := sha256.Sum256([]byte(row)) // a row that is there twice is one event twice: of its order in the session the log says nothing
 	e := event.Event{
 		EventID: event.NewID(at, digest), Type: kind, VisitorID: fields[7], SessionID: fields[8],
-		Seq: l.sessions[fields[8]], ClientTS: at,
-		Items: []event.Item{{ID: fields[2], Brand: fields[5], Category: fields[4], Price: price, Currency: logCurrency, Quantity: 1}},
+		ClientTS: at,
+		Items:    []event.Item{{ID: fields[2], Brand: fields[5], Category: fields[4], Price: price, Currency: logCurrency, Quantity: 1}},
 	}
-	l.sessions[fields[8]]++
 	if kind == event.Purchase {
 		e.Order = &event.Order{ID: fmt.Sprintf("%x", digest[:8]), Value: price, Currency: logCurrency}
 	}

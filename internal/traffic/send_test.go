@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"github.com/shopstream/shopstream/constructs/event"
 )
 
@@ -24,7 +26,7 @@ func batchesOf(n, events int) Source {
 		for i := range n {
 			b := event.Batch{V: event.SchemaVersion, Shop: "pk", SentAt: noon, BatchID: batchID("test", i), Seq: int64(i)}
 			for range events {
-				b.Events = append(b.Events, json.RawMessage(`{}`))
+				b.Events = append(b.Events, jsontext.Value(`{}`))
 			}
 			if !yield(b) {
 				return
@@ -61,7 +63,7 @@ func TestBatchesAreSentAsATrackerSendsThemAndCounted(t *testing.T) {
 	var seqs []int64
 	url := collector(t, func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
-		b, err := event.UnmarshalBatch(body)
+		b, _, err := event.UnmarshalBatch(body)
 		if err != nil || r.Method != http.MethodPost || r.URL.Path != "/v1/events" || r.Header.Get("Content-Type") != "text/plain" || !strings.HasPrefix(r.UserAgent(), "Mozilla/") {
 			t.Errorf("%s %s, %v: %v", r.Method, r.URL, r.Header, err)
 		}

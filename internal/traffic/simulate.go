@@ -8,6 +8,8 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"github.com/shopstream/shopstream/constructs/event"
 	"github.com/shopstream/shopstream/internal/check"
 )
@@ -267,8 +269,8 @@ func (v *visit) send(yield func(event.Batch) bool) bool {
 }
 
 // spoil breaks a few events in ways that shops do.
-func (v *visit) spoil(raw json.RawMessage, hasItems bool) json.RawMessage {
-	breakWith := func(change func(map[string]any)) json.RawMessage {
+func (v *visit) spoil(raw jsontext.Value, hasItems bool) jsontext.Value {
+	breakWith := func(change func(map[string]any)) jsontext.Value {
 		var e map[string]any
 		if err := json.Unmarshal(raw, &e); err != nil {
 			panic(err) // it was encoded just now

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/uuid"
 
 	"github.com/shopstream/shopstream/constructs/event"
@@ -18,8 +19,8 @@ type Source struct {
 }
 
 // marshalEvents renders events as a batch holds them.
-func marshalEvents(events []event.Event) []json.RawMessage {
-	raw := make([]json.RawMessage, len(events))
+func marshalEvents(events []event.Event) []jsontext.Value {
+	raw := make([]jsontext.Value, len(events))
 	for i, e := range events {
 		b, err := json.Marshal(e)
 		if err != nil {

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"github.com/shopstream/shopstream/constructs/event"
 )
 
@@ -28,7 +30,7 @@ func encode(t testing.TB, v any) string {
 	return string(b)
 }
 
-func decode(t testing.TB, raw json.RawMessage) (e event.Event) {
+func decode(t testing.TB, raw jsontext.Value) (e event.Event) {
 	t.Helper()
 	if err := json.Unmarshal(raw, &e); err != nil {
 		t.Fatal(err)
