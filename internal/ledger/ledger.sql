@@ -2,11 +2,18 @@
 -- stored; a frame, a pack or an object that is read twice counts once.
 -- The working directory holds copies of the buckets' objects.
 
-CREATE TABLE receipts AS
-SELECT DISTINCT ON (frame_id) *
+CREATE TABLE every_receipt AS
+SELECT *
 FROM read_json('ledger/**/*.gz', format = 'newline_delimited', compression = 'gzip', columns = {
   frame_id: 'VARCHAR', instance: 'VARCHAR', "partition": 'INTEGER', sequence: 'BIGINT', first_event: 'BIGINT',
-  "count": 'BIGINT', created_at: 'TIMESTAMP'});
+  "count": 'BIGINT', created_at: 'TIMESTAMP', duplicates: 'INTEGER[]'});
+
+CREATE VIEW receipts AS SELECT DISTINCT ON (frame_id) * FROM every_receipt;
+
+-- What preprocess left out because the same Lambda batch had its id and bytes:
+-- in another batch the same frame may have had none.
+CREATE VIEW dropped AS
+SELECT DISTINCT frame_id, unnest(duplicates) AS frame_position FROM every_receipt;
 
 CREATE TABLE packs AS
 SELECT filename, pack.id AS pack_id, events
@@ -46,7 +53,8 @@ FROM receipts
 WINDOW chain AS (PARTITION BY instance, "partition" ORDER BY sequence);
 
 CREATE VIEW positions AS
-SELECT frame_id, frame_position FROM delivered UNION SELECT frame_id, frame_position FROM quarantined;
+SELECT frame_id, frame_position FROM delivered UNION SELECT frame_id, frame_position FROM quarantined
+UNION SELECT frame_id, frame_position FROM dropped;
 
 CREATE VIEW accounts AS
 SELECT

@@ -1,189 +1,101 @@
 package main
 
 import (
-	"bytes"
-	"compress/gzip"
 	"context"
-	"crypto/sha256"
-	"encoding/json"
-	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
-	"github.com/aws/aws-sdk-go-v2/service/s3"
 
-	"github.com/shopstream/shopstream/constructs/event"
+	"github.com/shopstream/shopstream/constructs/stream/preprocess/sift"
 	"github.com/shopstream/shopstream/internal/putrecords"
 )
 
-type s3API interface {
-	PutObject(context.Context, *s3.PutObjectInput, ...func(*s3.Options)) (*s3.PutObjectOutput, error)
-}
-
 type function struct {
+	name       string // of the Lambda function
 	events     putrecords.Writer
 	s3         s3API
 	quarantine string // bucket
 	ledger     string // bucket
 	lanes      int    // groups of virtual partitions that packs do not mix
+	sifter     *sift.Sifter
+	metrics    io.Writer
+	now        func() time.Time
 }
 
-// handle processes the records up to the first that is no frame and reports
-// that one: Lambda goes on from it, so no frame is processed twice for its
-// sake, and splits the batch until it stands alone and goes to failed/.
-func (f *function) handle(ctx context.Context, batch events.KinesisEvent) (events.KinesisEventResponse, error) {
-	var response events.KinesisEventResponse
-	frames := make([]event.Frame, 0, len(batch.Records))
-	for _, record := range batch.Records {
-		var frame event.Frame
-		if err := frame.UnmarshalBinary(record.Kinesis.Data); err != nil {
-			slog.Error("record is no frame", "sequence_number", record.Kinesis.SequenceNumber, "error", err)
-			response.BatchItemFailures = []events.KinesisBatchItemFailure{{ItemIdentifier: record.Kinesis.SequenceNumber}}
-			break
-		}
-		frames = append(frames, frame)
-	}
+// maxPending bounds what waits to be written, in bytes of events: a batch of
+// Lambda's 6 MB of frames can hold a hundred times as much.
+const maxPending = 8 << 20
+
+// handle processes the records up to the first that cannot be taken or written
+// and reports that one: Lambda goes on from it, so no frame is processed twice
+// for its sake, and splits the batch until it stands alone and goes to failed/.
+func (f *function) handle(ctx context.Context, batch events.KinesisEvent) (response events.KinesisEventResponse, err error) {
 	if deadline, ok := ctx.Deadline(); ok { // there Lambda kills the function, and nobody hears why
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithDeadline(ctx, deadline.Add(-time.Until(deadline)/10))
 		defer cancel()
 	}
-	if err := f.process(ctx, frames); err != nil {
-		slog.Error("frames not processed", "frames", len(frames), "error", err)
-		return response, err // all of them come again
+	done, err := f.process(ctx, batch.Records)
+	if err != nil {
+		slog.Error("frames not processed", "frames", len(batch.Records)-done, "error", err)
+		if done == 0 {
+			return response, err // all of them come again
+		}
+	}
+	if done < len(batch.Records) {
+		response.BatchItemFailures = []events.KinesisBatchItemFailure{{ItemIdentifier: batch.Records[done].Kinesis.SequenceNumber}}
 	}
 	return response, nil
 }
 
-// process writes what becomes of the frames. Receipts come first: a frame
-// whose events are nowhere shows as residue.
-func (f *function) process(ctx context.Context, frames []event.Frame) error {
-	if len(frames) == 0 {
-		return nil
-	}
-	packers := make([]event.Packer, f.lanes)
-	var receipts, rejects objects
-	for _, frame := range frames {
-		if err := receipts.add(frame, frame.Receipt()); err != nil {
-			return err
-		}
-		for position, received := range frame.Events {
-			stored, rejected := sift(frame, position, received)
-			if rejected != nil {
-				if err := rejects.add(frame, rejected); err != nil {
-					return err
-				}
-				continue
-			}
-			if err := packers[frame.Partition%f.lanes].Add(stored); err != nil {
-				return err
+// process returns how many records, from the first, are done. It reads frames
+// one by one and writes some at a time; the same records always make the same
+// objects and packs.
+func (f *function) process(ctx context.Context, records []events.KinesisEventRecord) (done int, err error) {
+	batch, total := f.sifter.Batch(), counts{}
+	defer func() { total.write(f, batch.Scrubbed) }()
+	for done < len(records) {
+		p := f.newPending()
+		var poison error
+		taken := 0
+		for ; done+taken < len(records) && p.eventBytes < maxPending; taken++ {
+			if poison = p.take(batch, records[done+taken].Kinesis.Data); poison != nil {
+				break
 			}
 		}
+		if err := f.write(ctx, p); err != nil {
+			return done, err
+		}
+		total.add(p.counts)
+		done += taken
+		if poison != nil {
+			slog.Error("record not taken", "sequence_number", records[done].Kinesis.SequenceNumber, "error", poison)
+			total.poison++
+			return done, nil
+		}
 	}
-	if err := f.write(ctx, f.ledger, "receipts", receipts); err != nil {
-		return err
-	}
-	if err := f.write(ctx, f.quarantine, "events", rejects); err != nil {
-		return err
-	}
-	return f.put(ctx, packers)
+	return done, nil
 }
 
-// maxProblems bounds a quarantined event's message: an event of 32 KiB can have
-// thousands of problems.
-const maxProblems = 20
-
-// sift turns a received event into a stored or a quarantined one.
-func sift(frame event.Frame, position int, received event.Received) (event.Stored, *event.Quarantined) {
-	e, err := event.Unmarshal(received.Event, received.ReceivedAt)
-	if err != nil {
-		q := &event.Quarantined{
-			Reason: "invalid", Message: err.Error(),
-			ShopID: received.ShopID, EventID: e.EventID, ReceivedAt: received.ReceivedAt, BatchID: received.BatchID,
-			FrameID: frame.ID.String(), FramePosition: position,
-			Component: "preprocess", SchemaVersion: event.SchemaVersion, Original: received.Event,
-		}
-		var problems event.Problems
-		if errors.As(err, &problems) {
-			q.Reason, q.Pointer = problems[0].Rule, problems[0].Pointer
-			q.Message = problems[:min(len(problems), maxProblems)].Error()
-		}
-		return event.Stored{}, q
+// write writes what becomes of frames. Receipts come first: a frame whose
+// events are nowhere shows as residue.
+func (f *function) write(ctx context.Context, p *pending) error {
+	if err := f.writeObjects(ctx, f.ledger, "receipts", p.receipts); err != nil {
+		return err
 	}
-	eventTime, err := event.IDTime(e.EventID)
-	if err != nil {
-		panic(err) // Unmarshal has checked the id
+	if err := f.writeObjects(ctx, f.quarantine, "events", p.rejects); err != nil {
+		return err
 	}
-	return event.Stored{
-		Event:  e,
-		ShopID: received.ShopID, ShopBucket: event.ShopBucket(received.ShopID),
-		EventTime: eventTime, EventDate: eventTime.Format("2006-01-02"), ReceivedAt: received.ReceivedAt,
-		BatchID: received.BatchID, BatchSeq: received.BatchSeq,
-		FrameID: frame.ID.String(), FramePosition: position,
-		Trust: received.Trust, IP: received.IP, UserAgent: received.UserAgent, SchemaVersion: event.SchemaVersion,
-	}, nil
-}
-
-// put writes the lanes' packs to the events stream.
-func (f *function) put(ctx context.Context, packers []event.Packer) error {
 	var entries []types.PutRecordsRequestEntry
-	for lane := range packers {
-		key := fmt.Sprintf("lane-%03d", lane)
-		for _, line := range packers[lane].Lines() {
+	for i := range p.packers {
+		key := fmt.Sprintf("lane-%03d", i%f.lanes)
+		for _, line := range p.packers[i].Lines() {
 			entries = append(entries, types.PutRecordsRequestEntry{Data: line, PartitionKey: &key})
 		}
 	}
 	return f.events.Put(ctx, entries, func(int) {}, nil)
-}
-
-// objects are lines of JSON by the hour in which their frames were made, and
-// the frames that they are about.
-type objects map[string]*object
-
-type object struct {
-	lines  bytes.Buffer
-	frames [][]byte
-}
-
-func (o *objects) add(frame event.Frame, v any) error {
-	line, err := json.Marshal(v)
-	if err != nil {
-		return fmt.Errorf("encode what becomes of frame %s: %w", frame.ID, err)
-	}
-	if *o == nil {
-		*o = objects{}
-	}
-	hour := frame.CreatedAt.UTC().Format("date=2006-01-02/hour=15")
-	if (*o)[hour] == nil {
-		(*o)[hour] = &object{}
-	}
-	at := (*o)[hour]
-	at.lines.Write(line)
-	at.lines.WriteByte('\n')
-	at.frames = append(at.frames, bytes.Clone(frame.ID[:]))
-	return nil
-}
-
-// write stores objects under names made of their frames: the same frames
-// always write the same object.
-func (f *function) write(ctx context.Context, bucket, prefix string, all objects) error {
-	for hour, o := range all {
-		digest := sha256.Sum256(bytes.Join(o.frames, nil))
-		key := fmt.Sprintf("%s/%s/%x.json.gz", prefix, hour, digest[:16])
-		var body bytes.Buffer
-		zip := gzip.NewWriter(&body)
-		if _, err := zip.Write(o.lines.Bytes()); err != nil {
-			return err
-		}
-		if err := zip.Close(); err != nil {
-			return err
-		}
-		if _, err := f.s3.PutObject(ctx, &s3.PutObjectInput{Bucket: &bucket, Key: &key, Body: bytes.NewReader(body.Bytes())}); err != nil {
-			return fmt.Errorf("put s3://%s/%s: %w", bucket, key, err)
-		}
-	}
-	return nil
 }

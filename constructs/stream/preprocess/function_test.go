@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"maps"
 	"os"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -22,9 +23,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/uuid"
 
 	"github.com/shopstream/shopstream/constructs/event"
+	"github.com/shopstream/shopstream/constructs/stream/preprocess/sift"
 	"github.com/shopstream/shopstream/internal/putrecords"
 )
 
@@ -37,11 +40,20 @@ type cloud struct {
 	log     []string
 	lines   map[string][]string // of the events stream, by partition key
 	objects map[string][]byte   // by bucket and key
+	metrics bytes.Buffer
+	before  func(entry string) error // of each call, if there is one
+}
+
+func (c *cloud) called(entry string) error {
+	if c.before == nil {
+		return nil
+	}
+	return c.before(entry)
 }
 
 func (c *cloud) PutRecords(_ context.Context, in *kinesis.PutRecordsInput, _ ...func(*kinesis.Options)) (*kinesis.PutRecordsOutput, error) {
-	if c.kinesisErr != nil {
-		return nil, c.kinesisErr
+	if err := c.called("records"); err != nil || c.kinesisErr != nil {
+		return nil, errors.Join(err, c.kinesisErr)
 	}
 	out := &kinesis.PutRecordsOutput{}
 	for _, r := range in.Records {
@@ -53,6 +65,9 @@ func (c *cloud) PutRecords(_ context.Context, in *kinesis.PutRecordsInput, _ ...
 }
 
 func (c *cloud) PutObject(_ context.Context, in *s3.PutObjectInput, _ ...func(*s3.Options)) (*s3.PutObjectOutput, error) {
+	if err := c.called("put " + *in.Key); err != nil {
+		return nil, err
+	}
 	c.log = append(c.log, "put "+*in.Key)
 	if c.s3Err != nil && strings.HasPrefix(*in.Key, c.s3Fails) {
 		return nil, c.s3Err
@@ -77,7 +92,10 @@ func TestMain(m *testing.M) {
 
 func newTestFunction() (*function, *cloud) {
 	c := &cloud{lines: map[string][]string{}, objects: map[string][]byte{}}
-	return &function{events: putrecords.Writer{Client: c, Stream: "events"}, s3: c, quarantine: "quarantine", ledger: "ledger", lanes: 16}, c
+	return &function{
+		name: "preprocess", events: putrecords.Writer{Client: c, Stream: "events"}, s3: c, quarantine: "quarantine", ledger: "ledger", lanes: 16,
+		sifter: sift.New("7"), metrics: &c.metrics, now: func() time.Time { return received.Add(90 * time.Second) },
+	}, c
 }
 
 var (
@@ -87,7 +105,7 @@ var (
 
 // id is the id of the nth event of a frame, of 23:59:59 on the day before.
 func id(frame, n int) string {
-	return event.NewID(time.Date(2026, 2, 28, 23, 59, 59, 0, time.UTC), [32]byte{byte(frame), byte(n)})
+	return event.NewID(time.Date(2026, 2, 28, 23, 59, 59, 0, time.UTC), [32]byte{3: byte(frame >> 8), 4: byte(frame), 5: byte(n >> 8), 6: byte(n)})
 }
 
 // view is a valid event.
@@ -103,7 +121,7 @@ func frame(n int, deeds ...string) event.Frame {
 	for _, deed := range deeds {
 		f.Events = append(f.Events, event.Received{
 			ShopID: "shoes", BatchID: "8b0d9f3e-5f0e-4a39-9c54-0d1b8c1f6a11", BatchSeq: 7, SentAt: received, ReceivedAt: received,
-			Trust: event.TrustBrowser, IP: "198.51.100.0", UserAgent: "Firefox", Event: json.RawMessage(deed),
+			Trust: event.TrustBrowser, IP: "198.51.100.0", UserAgent: "Firefox", Event: jsontext.Value(deed),
 		})
 	}
 	return f
@@ -188,9 +206,9 @@ func TestPreprocess(t *testing.T) {
 		f := frame(3)
 		want := event.Stored{
 			Event:  e.Event,
-			ShopID: "shoes", ShopBucket: event.ShopBucket("shoes"), EventTime: time.Date(2026, 2, 28, 23, 59, 59, 0, time.UTC), EventDate: "2026-02-28",
+			ShopID: "shoes", ShopBucket: event.ShopBucket("shoes"), EventTime: e.EventTime, EventDate: "2026-02-28",
 			ReceivedAt: received, BatchID: "8b0d9f3e-5f0e-4a39-9c54-0d1b8c1f6a11", BatchSeq: 7, FrameID: f.ID.String(), FramePosition: 1,
-			Trust: event.TrustBrowser, IP: "198.51.100.0", UserAgent: "Firefox", SchemaVersion: event.SchemaVersion,
+			Trust: event.TrustBrowser, IP: "198.51.100.0", UserAgent: "Firefox", Device: e.Device, SchemaVersion: event.SchemaVersion,
 		}
 		if fmt.Sprintf("%+v", e) != fmt.Sprintf("%+v", want) {
 			t.Errorf("got %+v, want %+v", e, want)
@@ -222,7 +240,7 @@ func TestPreprocess(t *testing.T) {
 		// The worst case: texts that JSON for HTML makes six times as long.
 		var items []string
 		for range 30 {
-			items = append(items, fmt.Sprintf(`{"item_id":"%s","price":1,"currency":"EUR"}`, strings.Repeat("<", event.MaxString)))
+			items = append(items, fmt.Sprintf(`{"item_id":"%s","price":1,"currency":"EUR"}`, strings.Repeat("<", 1024)))
 		}
 		large := strings.Replace(view(1, 0), `"seq"`, `"items":[`+strings.Join(items, ",")+`],"seq"`, 1)
 		var frames []event.Frame
@@ -233,10 +251,10 @@ func TestPreprocess(t *testing.T) {
 			}
 			frames = append(frames, frame(n*16, deeds...))
 		}
-		for i := range deeds {
-			deeds[i] = view(200, i)
-		}
 		for n := range 150 { // many small frames in a pack
+			for i := range deeds {
+				deeds[i] = view(200+n, i)
+			}
 			f := frame(100, deeds...)
 			f.ID = uuid.NewSHA1(uuid.Nil, []byte{1, byte(n)})
 			frames = append(frames, f)
@@ -277,17 +295,18 @@ func TestPreprocess(t *testing.T) {
 		c := process(t, f)
 		got := stored[event.Quarantined](t, c, "quarantine/events/")
 		want := []event.Quarantined{
-			{Reason: "uuidv7", Pointer: "/event_id", FramePosition: 1, Original: json.RawMessage("{}")},
-			{Reason: "range", Pointer: "/items/1/price", FramePosition: 2, EventID: id(1, 2), Original: json.RawMessage(zeroPrice)},
-			{Reason: "unknown_field", Pointer: "/color", FramePosition: 4, EventID: id(1, 4), Original: json.RawMessage(unknown)},
+			{Reason: "required", Pointer: "/event_id", FramePosition: 1, Original: jsontext.Value("{}")},
+			{Reason: "range", Pointer: "/items/1/price", FramePosition: 2, EventID: id(1, 2), Original: jsontext.Value(zeroPrice)},
+			{Reason: "unknown_field", Pointer: "/color", FramePosition: 4, EventID: id(1, 4), Original: jsontext.Value(unknown)},
 		}
 		if len(got) != len(want) {
 			t.Fatalf("got %d quarantined, want %d", len(got), len(want))
 		}
 		for i, w := range want {
 			w.Message, w.ShopID, w.ReceivedAt, w.BatchID = got[i].Message, "shoes", received, "8b0d9f3e-5f0e-4a39-9c54-0d1b8c1f6a11"
-			w.FrameID, w.Component, w.SchemaVersion = f.ID.String(), "preprocess", event.SchemaVersion
-			if fmt.Sprintf("%+v", got[i]) != fmt.Sprintf("%+v", w) || got[i].Message == "" {
+			w.BatchSeq, w.SentAt, w.FramedAt, w.Trust, w.IP, w.UserAgent = 7, received, received, event.TrustBrowser, "198.51.100.0", "Firefox"
+			w.FrameID, w.Rule, w.Component, w.Version, w.SchemaVersion = f.ID.String(), got[i].Rule, "preprocess", "7", event.SchemaVersion
+			if fmt.Sprintf("%+v", got[i]) != fmt.Sprintf("%+v", w) || got[i].Message == "" || got[i].Rule == "" {
 				t.Errorf("got %+v, want %+v with a message", got[i], w)
 			}
 		}
@@ -319,7 +338,7 @@ func TestPreprocess(t *testing.T) {
 		frames := []event.Frame{frame(1, view(1, 0), "{}"), frame(2, "{}"), late}
 		c := process(t, frames...)
 		for hour, want := range map[string][]event.Receipt{"12": {frames[0].Receipt(), frames[1].Receipt()}, "13": {late.Receipt()}} {
-			if got := stored[event.Receipt](t, c, "ledger/receipts/date=2026-03-01/hour="+hour+"/"); !slices.Equal(got, want) {
+			if got := stored[event.Receipt](t, c, "ledger/receipts/date=2026-03-01/hour="+hour+"/"); !reflect.DeepEqual(got, want) {
 				t.Errorf("got %+v at %s, want %+v", got, hour, want)
 			}
 		}
@@ -385,7 +404,7 @@ func TestPreprocessPoison(t *testing.T) {
 		if got, want := fmt.Sprint(response.BatchItemFailures), "[{s1}]"; got != want {
 			t.Errorf("got failures %s, want %s", got, want)
 		}
-		if got := stored[event.Receipt](t, c, "ledger/"); len(got) != 1 || got[0] != before.Receipt() {
+		if got := stored[event.Receipt](t, c, "ledger/"); len(got) != 1 || !reflect.DeepEqual(got[0], before.Receipt()) {
 			t.Errorf("got receipts %v, want that of the frame before", got)
 		}
 		if got := c.packs(); len(got) != 1 || !strings.Contains(got[0], before.ID.String()) || strings.Contains(got[0], behind.ID.String()) {
@@ -511,9 +530,15 @@ func TestSettings(t *testing.T) {
 		})
 	}
 	t.Run("make a function", func(t *testing.T) {
-		f, err := newFunction(t.Context(), func(name string) string { return good[name] })
-		if err != nil || f.lanes != 16 || f.events.Stream != "events" || f.quarantine != "q" || f.ledger != "l" {
-			t.Errorf("got %+v, %v", f, err)
+		all := maps.Clone(good)
+		all["AWS_LAMBDA_FUNCTION_NAME"], all["AWS_LAMBDA_FUNCTION_VERSION"] = "shop-preprocess", "12" // Lambda sets them
+		f, err := newFunction(t.Context(), func(name string) string { return all[name] })
+		if err != nil || f.lanes != 16 || f.events.Stream != "events" || f.quarantine != "q" || f.ledger != "l" || f.name != "shop-preprocess" {
+			t.Fatalf("got %+v, %v", f, err)
+		}
+		refused := frame(1, "{}")
+		if got := f.sifter.Batch().Sift(&refused).Quarantined[0].Version; got != "12" {
+			t.Errorf("it quarantines as version %q, want 12", got)
 		}
 	})
 }

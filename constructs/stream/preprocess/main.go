@@ -1,8 +1,9 @@
 // Command preprocess is the Lambda function between the two streams: it reads
 // frames from the gateway stream, checks each event against the contract,
-// writes valid ones as packs to the events stream and the others, with their
-// reason, to the quarantine. It may be called again with the same frames at
-// any time: everything it writes is known by the frame's id.
+// scrubs personal data, enriches, writes valid ones as packs to the events
+// stream and the others, with their reason, to the quarantine. It may be called
+// again with the same frames at any time: everything it writes is known by the
+// frame's id.
 package main
 
 import (
@@ -11,11 +12,13 @@ import (
 	"fmt"
 	"os"
 	"strconv"
+	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
+	"github.com/shopstream/shopstream/constructs/stream/preprocess/sift"
 	"github.com/shopstream/shopstream/internal/putrecords"
 )
 
@@ -37,13 +40,14 @@ func newFunction(ctx context.Context, getenv func(string) string) (*function, er
 		}
 		return value
 	}
-	f := &function{quarantine: required("QUARANTINE_BUCKET"), ledger: required("LEDGER_BUCKET")}
+	f := &function{name: getenv("AWS_LAMBDA_FUNCTION_NAME"), quarantine: required("QUARANTINE_BUCKET"), ledger: required("LEDGER_BUCKET")}
 	stream := required("EVENTS_STREAM")
 	lanes, err := strconv.Atoi(required("LANES"))
 	if getenv("LANES") != "" && (err != nil || lanes < 1) {
 		errs = append(errs, fmt.Errorf("environment variable LANES must be a number of 1 or more, got %q", getenv("LANES")))
 	}
 	f.lanes = lanes
+	f.sifter, f.metrics, f.now = sift.New(getenv("AWS_LAMBDA_FUNCTION_VERSION")), os.Stdout, time.Now
 	cfg, err := config.LoadDefaultConfig(ctx)
 	if err := errors.Join(append(errs, err)...); err != nil {
 		return nil, err
