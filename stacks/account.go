@@ -102,8 +102,8 @@ func detector(stack cdktf.TerraformStack, a AccountSettings) error {
 	if !a.Manage.Detector {
 		return nil
 	}
-	_, err := account.NewDetector(stack, "detector", account.DetectorProps{})
-	return err
+	account.NewDetector(stack, "detector")
+	return nil
 }
 
 func dataLake(stack cdktf.TerraformStack, a AccountSettings) error {

@@ -54,7 +54,7 @@ var reserved = []string{"account", "state"}
 // Validate reports every problem at once, before anything is synthesized.
 func (a AccountSettings) Validate() error {
 	errs := []error{
-		check.That(nameFormat.MatchString(a.Name), "Name must be 1 to 16 lower case letters, digits and hyphens, starting with a letter, got %q", a.Name),
+		check.That(accountNameFormat.MatchString(a.Name), "Name must be 1 to 16 lower case letters, digits and hyphens, starting with a letter, got %q", a.Name),
 		check.That(accountFormat.MatchString(a.Account), "Account must be 12 digits, got %q", a.Account),
 		check.That(regionFormat.MatchString(a.Region), "Region must be a region such as eu-west-1, got %q", a.Region),
 		check.That(regionFormat.MatchString(a.ReplicaRegion), "ReplicaRegion must be a region such as eu-central-1, got %q", a.ReplicaRegion),

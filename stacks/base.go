@@ -5,6 +5,8 @@ import (
 	"github.com/aws/jsii-runtime-go"
 	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/provider"
 	"github.com/hashicorp/terraform-cdk-go/cdktf"
+
+	"github.com/shopstream/shopstream/constructs/delivery"
 )
 
 // providerVersion is what a stack asks Terraform for. The bindings would pin
@@ -32,8 +34,8 @@ func newBase(app constructs.Construct, env Environment) (cdktf.TerraformStack, p
 		cdktf.NewLocalBackend(stack, &cdktf.LocalBackendConfig{Path: jsii.String("terraform.tfstate")})
 	} else {
 		cdktf.NewS3Backend(stack, &cdktf.S3BackendConfig{
-			Bucket:  jsii.String("shopstream-state-" + env.Account + "-" + env.Region),
-			Key:     jsii.String(env.Name + "/terraform.tfstate"),
+			Bucket:  jsii.String(delivery.StateBucket(env.account())),
+			Key:     jsii.String(delivery.StateKey(env.Name)),
 			Region:  &env.Region,
 			Encrypt: jsii.Bool(true),
 		})
@@ -68,11 +70,23 @@ func newBase(app constructs.Construct, env Environment) (cdktf.TerraformStack, p
 	}
 }
 
-// variable declares a setting: Terraform asks for it, synth never needs it.
-func variable(stack cdktf.TerraformStack, name, description string) *string {
+// variable declares a setting: Terraform asks for it and holds it to what is
+// valid, synth never needs it.
+func variable(stack cdktf.TerraformStack, name, description string, valid ...*cdktf.TerraformVariableValidationConfig) *string {
 	return cdktf.NewTerraformVariable(stack, &name, &cdktf.TerraformVariableConfig{
-		Type: jsii.String("string"), Description: &description, Nullable: jsii.Bool(false),
+		Type: jsii.String("string"), Description: &description, Nullable: jsii.Bool(false), Validation: &valid,
 	}).StringValue()
+}
+
+// secretVariable declares a setting that neither a plan nor the state holds,
+// which Terraform has from 1.11 on and OpenTofu too.
+func secretVariable(stack cdktf.TerraformStack, name, description string) *string {
+	v := cdktf.NewTerraformVariable(stack, jsii.String(name+"_setting"), &cdktf.TerraformVariableConfig{
+		Type: jsii.String("string"), Description: &description, Nullable: jsii.Bool(false), Sensitive: jsii.Bool(true),
+	})
+	v.OverrideLogicalId(&name)                    // the id is left to what it sets
+	v.AddOverride(jsii.String("ephemeral"), true) // has no typed field
+	return v.StringValue()
 }
 
 func output(stack cdktf.TerraformStack, name, description string, value *string) {

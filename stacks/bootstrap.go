@@ -58,15 +58,10 @@ func bootstrap(stack cdktf.TerraformStack, a AccountSettings) error {
 		if err != nil {
 			return err
 		}
-		tell(stack, name+"_plan_role", "What GitHub's jobs become to plan "+name+".", ci.PlanARN())
-		tell(stack, name+"_apply_role", "What GitHub's jobs become to apply "+name+".", ci.ApplyARN())
+		output(stack, name+"_plan_role", "What GitHub's jobs become to plan "+name+".", ci.PlanARN())
+		output(stack, name+"_apply_role", "What GitHub's jobs become to apply "+name+".", ci.ApplyARN())
 	}
-	tell(stack, "state_bucket", "Holds the states of the account's stacks.", state.BucketID())
-	tell(stack, "collector_repository", "Takes the collector's image.", images.URL())
+	output(stack, "state_bucket", "Holds the states of the account's stacks.", state.BucketID())
+	output(stack, "collector_repository", "Takes the collector's image.", images.URL())
 	return nil
-}
-
-// tell makes value an output of stack.
-func tell(stack cdktf.TerraformStack, name, description string, value *string) {
-	cdktf.NewTerraformOutput(stack, &name, &cdktf.TerraformOutputConfig{Value: value, Description: &description})
 }

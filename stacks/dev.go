@@ -5,7 +5,8 @@ import (
 	"github.com/shopstream/shopstream/constructs/ingest"
 )
 
-// Dev is where a team tries things out: as safe as prod, smaller and on demand.
+// Dev is where a team tries things out: as safe as prod, smaller, and stopped
+// by its budget.
 var Dev = Environment{
 	Name:          "dev",
 	Account:       "111122223333", // an example of AWS's: put your own here
@@ -20,7 +21,8 @@ var Dev = Environment{
 
 	ScanLimitGiB: 10,
 
-	MonthlyUSD: 500,
+	MonthlyUSD:    500,
+	ActOverBudget: true,
 
 	DeliveryBufferSeconds: 60,
 	LogRetentionDays:      14,

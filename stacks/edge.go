@@ -4,13 +4,12 @@ import (
 	"cmp"
 	"strings"
 
-	"github.com/aws/jsii-runtime-go"
-
 	"github.com/shopstream/shopstream/constructs/event"
 	"github.com/shopstream/shopstream/constructs/ingest"
 	"github.com/shopstream/shopstream/constructs/lake"
 	"github.com/shopstream/shopstream/constructs/network"
 	"github.com/shopstream/shopstream/constructs/observe"
+	"github.com/shopstream/shopstream/constructs/security"
 )
 
 // addressLogDays is how long logs are kept that hold shoppers' addresses.
@@ -35,9 +34,11 @@ func (p *Pipeline) defineFront() error {
 	if err != nil {
 		return err
 	}
-	accessLog, err := p.newLogGroup("api_log", "/shopstream/"+p.env.Name+"/api", p.env.LogRetentionDays)
-	if err != nil {
-		return err
+	var accessLog *security.LogGroup
+	if p.env.Front == ingest.FrontAPI {
+		if accessLog, err = p.newLogGroup("api_log", "/shopstream/"+p.env.Name+"/api", p.env.LogRetentionDays); err != nil {
+			return err
+		}
 	}
 	front, err := ingest.NewFront(p.Stack, "front", ingest.FrontProps{
 		Kind: p.env.Front, Name: p.env.name("edge"), Account: p.env.account(), Network: p.Network, Identity: p.identity,
@@ -51,37 +52,52 @@ func (p *Pipeline) defineFront() error {
 	if err != nil {
 		return err
 	}
+	p.front = front
 	ring, err := p.watchFront(front)
 	if err != nil {
 		return err
 	}
-	service, err := ingest.NewService(p.Stack, "service", ingest.ServiceProps{
-		Name: p.env.name("collector"), Account: p.env.account(), Collector: p.collector, Network: p.Network,
-		LoadBalancer: front.LoadBalancer(), Deployment: cmp.Or(p.env.Deployment, ingest.Rolling),
-		MinTasks: p.plan.CollectorTasks, MaxTasks: p.plan.CollectorTasksMax, RollbackAlarms: ring.rollback,
-	})
+	service, err := ingest.NewService(p.Stack, "service", p.serviceProps(ring))
 	if err != nil {
 		return err
 	}
 	err = ring.tier.WatchService("collector", observe.ServiceProps{
-		Cluster: jsii.String(p.collector.ClusterName()), Name: jsii.String(service.ServiceName()),
+		Cluster: p.collector.ClusterName(), Name: service.ServiceName(),
 		MinTasks: p.plan.CollectorTasks, MaxTasks: p.plan.CollectorTasksMax,
 	})
 	if err != nil {
 		return err
 	}
 	p.output("collector_url", "Where trackers and servers send events.", front.URL())
+	if p.env.Domain.Name != "" {
+		p.output("collector_dns_name", "What the record of "+p.env.Domain.Name+" points to.", front.DNSName())
+	}
 	return nil
 }
 
-func (p *Pipeline) defineTracker() error {
-	tracker, err := ingest.NewTracker(p.Stack, "tracker", ingest.TrackerProps{
+func (p *Pipeline) serviceProps(ring frontRing) ingest.ServiceProps {
+	props := ingest.ServiceProps{
+		Name: p.env.name("collector"), Account: p.env.account(), Collector: p.collector, Network: p.Network,
+		LoadBalancer: p.front.LoadBalancer(), Deployment: cmp.Or(p.env.Deployment, ingest.Rolling), RollbackAlarms: ring.rollback,
+		MinTasks: p.plan.CollectorTasks, MaxTasks: p.plan.CollectorTasksMax, Schedules: p.env.Schedules,
+	}
+	if props.Deployment == ingest.Rolling {
+		props.RequestsPerTask = 60 * p.plan.RequestsPerSecond / p.plan.CollectorTasks
+	}
+	return props
+}
+
+func (p *Pipeline) defineTracker() (err error) {
+	p.tracker, err = ingest.NewTracker(p.Stack, "tracker", ingest.TrackerProps{
 		Name: p.env.name("tracker"), Account: p.env.account(), Files: p.Zones.Artifacts, Domain: p.env.TrackerDomain, Protect: p.env.Protect,
 	})
 	if err != nil {
 		return err
 	}
-	p.output("tracker_url", "Where shops take the tracker from.", tracker.URL())
+	p.output("tracker_url", "Where shops take the tracker from.", p.tracker.URL())
+	if p.env.TrackerDomain.Name != "" {
+		p.output("tracker_dns_name", "What the record of "+p.env.TrackerDomain.Name+" points to.", p.tracker.DNSName())
+	}
 	return nil
 }
 
@@ -93,18 +109,17 @@ func (p *Pipeline) defineCatalog() (err error) {
 	if err != nil {
 		return err
 	}
-	for _, table := range []lake.JSONTableProps{
-		{Name: "packs", Description: "Packs as they arrived.", Bucket: p.Zones.Raw, Prefix: "events/", Row: event.Pack{}, DateKey: "arrival_date", HourKey: "arrival_hour"},
-		{Name: "quarantined", Description: "Events that break the contract.", Bucket: p.Zones.Quarantine, Prefix: "events/", Row: event.Quarantined{}, Days: 90},
-		{Name: "receipts", Description: "Frames that were taken whole.", Bucket: p.Zones.Ledger, Prefix: "receipts/", Row: event.Receipt{}},
+	for _, t := range []struct {
+		props lake.JSONTableProps
+		table **lake.JSONTable
+	}{
+		{lake.JSONTableProps{Name: "packs", Description: "Packs as they arrived.", Bucket: p.Zones.Raw, Prefix: "events/", Row: event.Pack{}, DateKey: "arrival_date", HourKey: "arrival_hour"}, &p.packs},
+		{lake.JSONTableProps{Name: "quarantined", Description: "Events that break the contract.", Bucket: p.Zones.Quarantine, Prefix: "events/", Row: event.Quarantined{}, Days: 90}, &p.quarantined},
+		{lake.JSONTableProps{Name: "receipts", Description: "Frames that were taken whole.", Bucket: p.Zones.Ledger, Prefix: "receipts/", Row: event.Receipt{}}, &p.receipts},
 	} {
-		table.Catalog = p.Catalog
-		defined, err := lake.NewJSONTable(p.Stack, table.Name, table)
-		if err != nil {
+		t.props.Catalog = p.Catalog
+		if *t.table, err = lake.NewJSONTable(p.Stack, t.props.Name, t.props); err != nil {
 			return err
-		}
-		if table.Name == "quarantined" {
-			p.quarantine = defined
 		}
 	}
 	p.table, err = lake.NewIcebergTable(p.Stack, "stored_events", lake.IcebergTableProps{

@@ -9,7 +9,11 @@ import (
 
 	"github.com/shopstream/shopstream/constructs/capacity"
 	"github.com/shopstream/shopstream/constructs/ingest"
+	"github.com/shopstream/shopstream/constructs/lake"
+	"github.com/shopstream/shopstream/constructs/network"
+	"github.com/shopstream/shopstream/constructs/observe"
 	"github.com/shopstream/shopstream/constructs/security"
+	"github.com/shopstream/shopstream/constructs/stream"
 	"github.com/shopstream/shopstream/internal/asset"
 	"github.com/shopstream/shopstream/internal/check"
 )
@@ -37,7 +41,8 @@ type Environment struct {
 
 	// Sizes follow from the traffic.
 	Traffic        capacity.Traffic // required
-	RetentionHours int              // replay window of both streams, 24 to 8760
+	RetentionHours int              // replay window of both streams, 24 to 8760; where Protect is true, longer than failures are kept
+	OnDemand       bool             // AWS sizes both streams, at about six times the price; default planned shards, which scale
 
 	// Network.
 	NATGateways        int      // 1 to 3; default one in each of three zones
@@ -49,19 +54,26 @@ type Environment struct {
 	TrackerDomain ingest.Domain     // of the tracker; its certificate lives in us-east-1; default the name that AWS gives
 	Deployment    ingest.Deployment // of the collector; default "rolling"
 	Integrators   []string          // whose servers send events; default none
+	Schedules     []ingest.Schedule // of the collector's tasks, for days that are known before; default none
+
+	// Floods. A subscription to Shield Advanced is the account's, for a year at
+	// 3,000 USD a month.
+	Shield          bool // Shield Advanced protects the tracker and a public load balancer; default what all of AWS has
+	SubscribeShield bool // the account is subscribed here; needs Shield; default it is subscribed already
 
 	// Copies and limits.
 	Replicate    bool // raw and transformed are copied to ReplicaRegion
-	ScanLimitGiB int  // what one query may read; default 100
+	ScanLimitGiB int  // what one query may read, up to 102400; default 100
 
 	// People and money.
-	People     People // who may assume the human roles; default nobody
-	MonthlyUSD int    // required but in a core; what a month may cost
+	People        People // who may assume the human roles; default nobody
+	MonthlyUSD    int    // required but in a core; what a month may cost
+	ActOverBudget bool   // once it is spent, CI and analysts start nothing that costs; an administrator applies this; default people are told
 
 	// Times.
-	DeliveryBufferSeconds int // longest wait before Firehose writes an object
-	RawGlacierAfterDays   int // age at which raw packs move to Glacier; default never
-	LogRetentionDays      int // required
+	DeliveryBufferSeconds int // longest wait before Firehose writes an object, 0 to 900; default 60
+	RawGlacierAfterDays   int // age at which raw packs move to Glacier, 30 to 3650; default never
+	LogRetentionDays      int // required; 1, 3, 5, 7, 14, 30, 60, 90, 180 or 365
 }
 
 // People may assume the human roles: ARNs of IAM users or of Identity Center's
@@ -73,9 +85,27 @@ type People struct {
 	BreakGlass      []string // may do everything, and are seen
 }
 
+func (p People) validate() error {
+	if len(p.Operators)+len(p.Analysts)+len(p.PrivacyOfficers)+len(p.BreakGlass) == 0 {
+		return nil
+	}
+	return errors.Join(
+		security.ValidateAssumers("People.Operators", p.Operators), security.ValidateAssumers("People.Analysts", p.Analysts),
+		security.ValidateAssumers("People.PrivacyOfficers", p.PrivacyOfficers), security.ValidateAssumers("People.BreakGlass", p.BreakGlass),
+	)
+}
+
 // Validate reports every problem at once, before anything is synthesized.
 func (e Environment) Validate() error {
-	err := errors.Join(
+	err := errors.Join(e.validateBasics(), e.validateFront(), e.validateRest())
+	if err != nil {
+		return fmt.Errorf("environment %q:\n%w", e.Name, err)
+	}
+	return nil
+}
+
+func (e Environment) validateBasics() error {
+	return errors.Join(
 		check.That(nameFormat.MatchString(e.Name), "Name must be 1 to 10 lower case letters, digits and hyphens, starting with a letter, got %q", e.Name),
 		check.That(accountFormat.MatchString(e.Account), "Account must be 12 digits, got %q", e.Account),
 		check.That(regionFormat.MatchString(e.Region), "Region must be a region such as eu-west-1, got %q", e.Region),
@@ -84,21 +114,54 @@ func (e Environment) Validate() error {
 		check.That(!e.Protect || !e.DeleteData, "DeleteData must be false where Protect is true"),
 		e.Traffic.Validate(),
 		check.Between("RetentionHours", e.RetentionHours, 24, 8760),
-		check.Between("LogRetentionDays", e.LogRetentionDays, 1, 365),
-		check.That(e.Core || e.Front != "", `Front must be "api" or "loadbalancer"`),
-		check.That(e.Core || e.MonthlyUSD > 0, "MonthlyUSD must be over 0, got %d", e.MonthlyUSD),
-		check.That(!e.Core || !e.Replicate, "Replicate must be false in a core, which has no transformed zone"),
+		check.That(!e.Protect || e.RetentionHours > stream.FailureRetentionHours,
+			"RetentionHours must be over %d where Protect is true, how long failures are kept, got %d: a record must outlive its failure",
+			stream.FailureRetentionHours, e.RetentionHours),
 	)
-	if err != nil {
-		return fmt.Errorf("environment %q:\n%w", e.Name, err)
+}
+
+func (e Environment) validateFront() error {
+	errs := []error{
+		network.ValidateInterfaceEndpoints(e.InterfaceEndpoints),
+		check.Between("NATGateways", e.NATGateways, 0, 3),
+		e.Domain.Validate("Domain", e.Region), e.TrackerDomain.Validate("TrackerDomain", ingest.CloudFrontRegion),
+		check.That(e.Front != ingest.FrontLoadBalancer || e.Domain.Name != "", `Domain is required where Front is "loadbalancer"`),
+		ingest.ValidateIntegrators(e.Integrators),
+		ingest.ValidateSchedules(e.Schedules),
+		check.That(!e.Core || !e.Shield, "Shield must be false in a core, which has no front"),
+		check.That(e.Shield || !e.SubscribeShield, "SubscribeShield needs Shield"),
 	}
-	return nil
+	if !e.Core || e.Front != "" {
+		errs = append(errs, e.Front.Validate("Front"))
+	}
+	if e.Deployment != "" {
+		errs = append(errs, e.Deployment.Validate("Deployment"))
+	}
+	return errors.Join(errs...)
+}
+
+func (e Environment) validateRest() error {
+	errs := []error{
+		check.That(!e.Core || !e.Replicate, "Replicate must be false in a core, which has no transformed zone"),
+		check.Between("ScanLimitGiB", e.ScanLimitGiB, 0, lake.MaxScanLimitGiB),
+		e.People.validate(),
+		check.That(e.Core || e.MonthlyUSD != 0, "MonthlyUSD is required"),
+		check.Between("MonthlyUSD", e.MonthlyUSD, 0, observe.MaxMonthlyUSD),
+		check.That(!e.Core || !e.ActOverBudget, "ActOverBudget must be false in a core, which has no budget"),
+		check.Between("DeliveryBufferSeconds", e.DeliveryBufferSeconds, 0, lake.MaxBufferingSeconds),
+		security.ValidateRetention("LogRetentionDays", e.LogRetentionDays),
+	}
+	if e.RawGlacierAfterDays != 0 {
+		errs = append(errs, lake.ValidateGlacierAfter("RawGlacierAfterDays", e.RawGlacierAfterDays))
+	}
+	return errors.Join(errs...)
 }
 
 var (
-	nameFormat    = regexp.MustCompile(`^[a-z][a-z0-9-]{0,9}$`)
-	accountFormat = regexp.MustCompile(`^[0-9]{12}$`)
-	regionFormat  = regexp.MustCompile(`^[a-z]{2}(-[a-z]+)+-[0-9]$`)
+	nameFormat        = regexp.MustCompile(`^[a-z][a-z0-9-]{0,9}$`)
+	accountNameFormat = regexp.MustCompile(`^[a-z][a-z0-9-]{0,15}$`)
+	accountFormat     = regexp.MustCompile(`^[0-9]{12}$`)
+	regionFormat      = regexp.MustCompile(`^[a-z]{2}(-[a-z]+)+-[0-9]$`)
 )
 
 func (e Environment) account() security.Account {

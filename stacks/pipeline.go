@@ -1,12 +1,15 @@
 package stacks
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
 	"github.com/hashicorp/terraform-cdk-go/cdktf"
 
 	"github.com/shopstream/shopstream/constructs/capacity"
+	"github.com/shopstream/shopstream/constructs/function"
 	"github.com/shopstream/shopstream/constructs/ingest"
 	"github.com/shopstream/shopstream/constructs/lake"
 	"github.com/shopstream/shopstream/constructs/network"
@@ -19,12 +22,23 @@ import (
 
 // Workloads are the programs that a pipeline runs.
 type Workloads struct {
+	Heartbeat  asset.Function
+	Ledger     asset.Function
 	Preprocess asset.Function
+	Scaler     asset.Function
 }
 
 // FindWorkloads finds what "make build" built for env.
 func FindWorkloads(env Environment) (w Workloads, err error) {
-	w.Preprocess, err = asset.FindFunction("preprocess", env.platform())
+	find := func(name string) asset.Function {
+		found, missing := asset.FindFunction(name, env.platform())
+		err = errors.Join(err, missing)
+		return found
+	}
+	w.Preprocess = find("preprocess")
+	if !env.Core {
+		w.Heartbeat, w.Ledger, w.Scaler = find("heartbeat"), find("ledger"), find("scaler")
+	}
 	return w, err
 }
 
@@ -52,14 +66,24 @@ type Pipeline struct {
 	failures   *stream.Failures
 	preprocess *stream.Preprocess
 	delivery   *lake.Delivery
-	logs       []*security.LogGroup // of our programs
+
+	collectorLog, preprocessLog *security.LogGroup
+	logs                        []*security.LogGroup // of our programs, these among them
 
 	// Nil in a core.
-	topics     *observe.Topics
-	replicaKey *security.Key // nil without Replicate
-	workgroup  *lake.Workgroup
-	quarantine *lake.JSONTable
-	table      *lake.IcebergTable
+	front       *ingest.Front
+	tracker     *ingest.Tracker
+	topics      *observe.Topics
+	scaler      *stream.Scaler // nil with OnDemand
+	sender      *function.Function
+	heartbeat   *observe.Heartbeat
+	replicaKey  *security.Key // nil without Replicate
+	workgroup   *lake.Workgroup
+	packs       *lake.JSONTable
+	quarantined *lake.JSONTable
+	receipts    *lake.JSONTable
+	ledger      *lake.Ledger
+	table       *lake.IcebergTable
 }
 
 // New defines env's pipeline in a stack named after it. It reads like an
@@ -81,7 +105,7 @@ func New(app constructs.Construct, env Environment, workloads Workloads) (*Pipel
 		p.defineDelivery,
 	}
 	if !env.Core {
-		tiers = append(tiers, p.defineOnlineTable, p.defineTopics, p.defineNetwork, p.defineFront, p.defineTracker, p.defineCatalog, p.definePeople, p.defineWatch)
+		tiers = append(tiers, p.defineOnlineTable, p.defineTopics, p.defineScaler, p.defineNetwork, p.defineFront, p.defineHeartbeat, p.defineTracker, p.defineShield, p.defineCatalog, p.defineLedger, p.definePeople, p.defineWatch)
 	}
 	for _, define := range tiers {
 		if err := define(); err != nil {
@@ -100,7 +124,8 @@ type Keys struct {
 	Transit *security.Key // frames and failed records: may hold personal data as it was typed, gone after 7 days
 	Events  *security.Key // events behind preprocess, the registry and the ledger
 	Logs    *security.Key
-	Alerts  *security.Key // alarms and backups; nil in a core
+	Alerts  *security.Key // alarms; nil in a core
+	Backups *security.Key // nil in a core
 }
 
 func (p *Pipeline) defineKeys() error {
@@ -116,9 +141,10 @@ func (p *Pipeline) defineKeys() error {
 		{"transit", "frames and failed records: may hold personal data as it was typed, gone after 7 days", &p.Keys.Transit},
 		{"events", "events behind preprocess, the shops' registry and the ledger", &p.Keys.Events},
 		{"logs", "logs", &p.Keys.Logs},
-		{"alerts", "alarms on their way to people, and backups", &p.Keys.Alerts},
+		{"alerts", "alarms on their way to people", &p.Keys.Alerts},
+		{"backups", "backups of the shops' registry and the ledger", &p.Keys.Backups},
 	} {
-		if p.env.Core && class.key == &p.Keys.Alerts {
+		if p.env.Core && (class.key == &p.Keys.Alerts || class.key == &p.Keys.Backups) {
 			continue
 		}
 		key, err := security.NewKey(p.Stack, class.name+"_key", security.KeyProps{
@@ -157,7 +183,7 @@ func (p *Pipeline) defineZones() (err error) {
 		{"raw", lake.BucketProps{Key: p.Keys.Events, GlacierAfterDays: p.env.RawGlacierAfterDays}, &p.Zones.Raw},
 		{"quarantine", lake.BucketProps{Key: p.Keys.Events, ExpireAfterDays: 90}, &p.Zones.Quarantine},
 		{"ledger", lake.BucketProps{Key: p.Keys.Events, ExpireAfterDays: 400}, &p.Zones.Ledger},
-		{"failed", lake.BucketProps{Key: p.Keys.Transit, ExpireAfterDays: 6}, &p.Zones.Failed},
+		{"failed", lake.BucketProps{Key: p.Keys.Transit, ExpireAfterDays: stream.FailureRetentionDays}, &p.Zones.Failed},
 	}
 	var accessLogs *lake.AccessLogs
 	if !p.env.Core {
@@ -230,14 +256,18 @@ func (p *Pipeline) replicate() error {
 }
 
 func (p *Pipeline) defineStreams() (err error) {
+	gatewayShards, eventsShards := p.plan.GatewayShards, p.plan.EventsShards
+	if p.env.OnDemand {
+		gatewayShards, eventsShards = 0, 0
+	}
 	p.Gateway, err = stream.New(p.Stack, "gateway", stream.Props{
-		Name: p.env.name("gateway"), Key: p.Keys.Transit, Shards: p.plan.GatewayShards, RetentionHours: p.env.RetentionHours, Protect: p.env.Protect,
+		Name: p.env.name("gateway"), Key: p.Keys.Transit, Shards: gatewayShards, RetentionHours: p.env.RetentionHours, Protect: p.env.Protect,
 	})
 	if err != nil {
 		return err
 	}
 	p.Events, err = stream.New(p.Stack, "events", stream.Props{
-		Name: p.env.name("events"), Key: p.Keys.Events, Shards: p.plan.EventsShards, RetentionHours: p.env.RetentionHours, Protect: p.env.Protect,
+		Name: p.env.name("events"), Key: p.Keys.Events, Shards: eventsShards, RetentionHours: p.env.RetentionHours, Protect: p.env.Protect,
 	})
 	return err
 }
@@ -258,7 +288,15 @@ func (p *Pipeline) defineIdentity() (err error) {
 	p.identity, err = ingest.NewIdentity(p.Stack, "identity", ingest.IdentityProps{
 		Name: p.env.name("servers"), Account: p.env.account(), Integrators: p.env.Integrators, Protect: p.env.Protect,
 	})
-	return err
+	if err != nil {
+		return err
+	}
+	token := p.identity.TokenURL()
+	p.output("token_url", "Where integrators' servers ask for a token.", &token)
+	for _, name := range p.env.Integrators {
+		p.output("client_id_"+name, "Names the servers of "+name+" to token_url, and to the shops' registry.", p.identity.ClientID(name))
+	}
+	return nil
 }
 
 func (p *Pipeline) defineCollector() error {
@@ -269,21 +307,42 @@ func (p *Pipeline) defineCollector() error {
 	if err != nil {
 		return err
 	}
+	secret, err := security.NewSecret(p.Stack, "visitor_secret", security.SecretProps{
+		Name: p.env.name("visitors"), Description: "What visitor ids are made with: with another one everybody is somebody else.", Key: p.Keys.Events,
+		DeleteAtOnce: p.env.DeleteData, Protect: p.env.Protect,
+		Value: secretVariable(p.Stack, "visitor_secret", "What visitor ids are made with: at least 32 random characters, never another value."),
+	})
+	if err != nil {
+		return err
+	}
 	log, err := p.newLogGroup("collector_log", "/shopstream/"+p.env.Name+"/collector", p.env.LogRetentionDays)
 	if err != nil {
 		return err
 	}
 	props := ingest.CollectorProps{
-		Name: p.env.name("collector"), Account: p.env.account(), Gateway: p.Gateway, Registry: p.registry, LogGroup: log,
-		Image: variable(p.Stack, "collector_image", "The collector's image by digest, REGISTRY/NAME@sha256:…."),
+		Name: p.env.name("collector"), Account: p.env.account(), Gateway: p.Gateway, Registry: p.registry, Secret: secret, LogGroup: log,
+		Image: p.collectorImage(),
 		CPU:   p.plan.CollectorCPU, MemoryMiB: p.plan.CollectorMemoryMiB,
 	}
 	if !p.env.Core {
 		props.Repository, props.Front, props.Identity = CollectorRepository, p.env.Front, p.identity
 	}
-	p.logs = append(p.logs, log)
+	p.collectorLog, p.logs = log, append(p.logs, log)
 	p.collector, err = ingest.NewCollector(p.Stack, "collector", props)
 	return err
+}
+
+// collectorImage is by digest where it is pulled: a tag may be another image
+// tomorrow. Emulated, the collector is a process.
+func (p *Pipeline) collectorImage() *string {
+	var byDigest []*cdktf.TerraformVariableValidationConfig
+	if !p.env.Emulated {
+		byDigest = append(byDigest, &cdktf.TerraformVariableValidationConfig{
+			Condition:    `${can(regex("@sha256:[0-9a-f]{64}$", var.collector_image))}`,
+			ErrorMessage: jsii.String("collector_image must be an image by digest, REGISTRY/NAME@sha256:…: run make image and set what it prints."),
+		})
+	}
+	return variable(p.Stack, "collector_image", "The collector's image by digest, REGISTRY/NAME@sha256:….", byDigest...)
 }
 
 // CollectorRepository is the ECR repository of the collector's images.
@@ -301,7 +360,7 @@ func (p *Pipeline) definePreprocess() error {
 	if err != nil {
 		return err
 	}
-	p.logs = append(p.logs, log)
+	p.preprocessLog, p.logs = log, append(p.logs, log)
 	p.preprocess, err = stream.NewPreprocess(p.Stack, "preprocess", stream.PreprocessProps{
 		Name: p.env.name("preprocess"), Code: p.workloads.Preprocess, Key: p.Keys.Events, LogGroup: log,
 		Gateway: p.Gateway, Events: p.Events, Quarantine: p.Zones.Quarantine, Ledger: p.Zones.Ledger, Failures: p.failures,

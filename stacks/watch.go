@@ -3,11 +3,10 @@ package stacks
 import (
 	"errors"
 
-	"github.com/aws/jsii-runtime-go"
-
 	"github.com/shopstream/shopstream/constructs/ingest"
 	"github.com/shopstream/shopstream/constructs/observe"
 	"github.com/shopstream/shopstream/constructs/security"
+	"github.com/shopstream/shopstream/constructs/stream"
 )
 
 func (p *Pipeline) defineTopics() (err error) {
@@ -19,10 +18,23 @@ func (p *Pipeline) defineTopics() (err error) {
 	return err
 }
 
-// people are who may assume the human roles, by ARN.
+// defineShield protects what Shield Advanced can: an API of API Gateway is not
+// among it, nor the load balancer behind one.
+func (p *Pipeline) defineShield() error {
+	if !p.env.Shield {
+		return nil
+	}
+	props := security.ShieldProps{Name: p.env.name("shield"), Distribution: p.tracker, Subscribe: p.env.SubscribeShield}
+	if p.env.Front == ingest.FrontLoadBalancer {
+		props.LoadBalancer = p.front.LoadBalancer()
+	}
+	return security.NewShield(p.Stack, "shield", props)
+}
+
+// definePeople defines the human roles, where the values name who takes them.
 func (p *Pipeline) definePeople() error {
 	e := p.env.People
-	if len(e.Operators)+len(e.Analysts)+len(e.PrivacyOfficers)+len(e.BreakGlass) == 0 {
+	if len(e.BreakGlass) == 0 {
 		return nil
 	}
 	people, err := security.NewPeople(p.Stack, "people", security.PeopleProps{
@@ -35,11 +47,12 @@ func (p *Pipeline) definePeople() error {
 	for _, log := range p.logs {
 		log.GrantRead(people.Operator)
 	}
+	p.failures.GrantRedrive(people.Operator)
 	p.workgroup.GrantQuery(people.Analyst)
 	p.table.GrantRead(people.Analyst)
 	p.workgroup.GrantQuery(people.PrivacyOfficer)
 	p.table.GrantWrite(people.PrivacyOfficer)
-	p.quarantine.GrantRead(people.PrivacyOfficer)
+	p.quarantined.GrantRead(people.PrivacyOfficer)
 	p.Zones.Quarantine.GrantErase(people.PrivacyOfficer)
 	return nil
 }
@@ -64,11 +77,11 @@ func (p *Pipeline) watchFront(front *ingest.Front) (ring frontRing, err error) {
 		return ring, err
 	}
 	if api := front.API(); api != nil {
-		_, err = ring.tier.WatchAPI("api", observe.APIProps{Name: jsii.String(api.APIName()), Stage: jsii.String(api.StageName())})
+		err = ring.tier.WatchAPI("api", observe.APIProps{Name: api.APIName(), Stage: api.StageName()})
 	}
 	return ring, errors.Join(err,
-		ring.tier.WatchFirewall("firewall", observe.FirewallProps{WebACL: jsii.String(front.Firewall().WebACLName())}),
-		ring.tier.WatchLog("collector", observe.LogProps{Group: p.logs[0].Name()}),
+		ring.tier.WatchFirewall("firewall", observe.FirewallProps{WebACL: front.Firewall().WebACLName()}),
+		ring.tier.WatchLog("collector", observe.LogProps{Group: p.collectorLog.Name()}),
 		ring.tier.WatchTable("shops", observe.TableProps{Name: p.registry.Name()}),
 	)
 }
@@ -84,19 +97,22 @@ func (p *Pipeline) defineWatch() error {
 		return err
 	}
 	err = errors.Join(
-		streams.WatchStream("gateway", observe.StreamProps{Name: p.Gateway.Name(), RetentionHours: p.env.RetentionHours}),
-		streams.WatchStream("events", observe.StreamProps{Name: p.Events.Name(), RetentionHours: p.env.RetentionHours}),
-		streams.WatchFunction("preprocess", observe.FunctionProps{Name: p.preprocess.Name(), TimeoutSeconds: 60, BehindSeconds: p.plan.IteratorAgeSeconds}),
-		streams.WatchQueue("failures", observe.QueueProps{Name: p.failures.QueueName(), DeadLetters: p.failures.DeadLettersName()}),
+		streams.WatchStream("gateway", observe.StreamProps{Name: p.Gateway.Name(), RetentionHours: p.env.RetentionHours, Beats: true}),
+		streams.WatchStream("events", observe.StreamProps{Name: p.Events.Name(), RetentionHours: p.env.RetentionHours, Beats: true}),
+		streams.WatchFunction("preprocess", observe.FunctionProps{Name: p.preprocess.Name(), TimeoutSeconds: stream.PreprocessTimeoutSeconds, BehindSeconds: p.plan.IteratorAgeSeconds}),
+		streams.WatchLog("preprocess_log", observe.LogProps{Group: p.preprocessLog.Name()}),
+		streams.WatchQueue("failures", observe.QueueProps{Name: p.failures.QueueName(), DeadLetters: p.failures.DeadLettersName(), RetentionHours: stream.FailureRetentionHours}),
 		streams.WatchTable("online", observe.TableProps{Name: p.Online.Name()}),
-		lake.WatchDelivery("raw", observe.DeliveryProps{Name: p.delivery.Name(), Function: p.preprocess.Name()}),
+		p.watchScaler(streams), p.watchHeartbeat(streams),
+		lake.WatchDelivery("raw", observe.DeliveryProps{Name: p.delivery.Name(), Function: p.preprocess.Name(), Beats: true}),
+		p.watchLedger(lake),
 		lake.WatchBucket("quarantine", observe.BucketProps{Bucket: p.Zones.Quarantine.ID(), Rejects: true}),
 	)
 	if err != nil {
 		return err
 	}
 	err = observe.NewBudget(p.Stack, "budget", observe.BudgetProps{
-		Name: p.env.name("budget"), Account: p.env.account(), MonthlyUSD: p.env.MonthlyUSD, Topic: p.topics.Ticket,
+		Name: p.env.name("budget"), Account: p.env.account(), MonthlyUSD: p.env.MonthlyUSD, Topic: p.topics.Ticket, DenyRoles: p.spenders(),
 	})
 	if err != nil {
 		return err
@@ -108,9 +124,23 @@ func (p *Pipeline) defineWatch() error {
 	return lake.WatchBackup("backup", backup)
 }
 
+// spenders are the roles that a spent budget stops: bootstrap's, which applies
+// the stack, and analysts. What takes events goes on, and the scaler, which
+// also takes shards back.
+func (p *Pipeline) spenders() []string {
+	if !p.env.ActOverBudget {
+		return nil
+	}
+	roles := []string{p.env.name("ci-apply")}
+	if len(p.env.People.Analysts) > 0 {
+		roles = append(roles, p.env.name("analyst"))
+	}
+	return roles
+}
+
 func (p *Pipeline) backupProps() observe.BackupProps {
 	props := observe.BackupProps{
-		Name: p.env.name("backup"), Account: p.env.account(), Key: p.Keys.Alerts, Topic: p.topics.Ticket,
+		Name: p.env.name("backup"), Account: p.env.account(), Key: p.Keys.Backups, Topic: p.topics.Ticket,
 		Tables: []*string{p.registry.ARN()}, Buckets: []*string{p.Zones.Ledger.ARN()}, Sources: []*security.Key{p.Keys.Events},
 		Protect: p.env.Protect, DeleteBackups: p.env.DeleteData,
 	}

@@ -40,42 +40,47 @@ func (t Traffic) Validate() error {
 
 // What AWS's parts take, from its documentation.
 const (
-	shardBytes   = 1_000_000 // a second
-	shardRecords = 1_000     // a second
+	ShardBytes   = 1_000_000 // a second
+	ShardRecords = 1_000     // a second
 )
+
+// Utilisation is the share of a limit that is planned for, since partitions
+// are never even. Above it a scaler adds.
+const Utilisation = 0.7
 
 // What ours take. They are on the safe side of what the demo shows
 // (make demo: bytes and records at each hop).
 const (
-	utilisation   = 0.7   // of a limit that is planned for: partitions are never even
 	frameRatio    = 0.5   // bytes of a frame to those of its events
 	storedRatio   = 1.5   // bytes of an event in a pack to those that a shop sends
 	eventsPerVCPU = 1_000 // a second, in the collector
 	collectorVCPU = 1     // of a task
 	minTasks      = 2     // one for each of two zones
-	tasksToSpare  = 4     // factor between the tasks that are planned for and the most
-	shardsToSpare = 2     // factor by which the scaler may double before concurrency must follow
+	toSpare       = 4     // factor between what is planned for and the most that a scaler may reach, and the least that it may leave
 )
 
 // Plan is the size of every tier.
 type Plan struct {
-	GatewayShards int
-	EventsShards  int
+	GatewayShards    int // to begin with
+	GatewayShardsMin int
+	GatewayShardsMax int
+	EventsShards     int // to begin with
+	EventsShardsMin  int
+	EventsShardsMax  int
 
 	CollectorCPU       int // units of 1/1024 vCPU, of one task
 	CollectorMemoryMiB int // of one task
 	CollectorTasks     int // to begin with, and at least
 	CollectorTasksMax  int
 
-	PreprocessConcurrency int // reserved executions
+	PreprocessConcurrency int // reserved executions: enough for GatewayShardsMax
 	ParallelizationFactor int // calls at once a shard
 
 	DeliveryBufferMiB int // size at which Firehose writes an object
 
-	RequestsPerSecond      int // of all clients, what the API is throttled at
-	RequestsPerAddress     int // in 5 minutes, above which the firewall blocks; many shoppers share an address
-	IteratorAgeSeconds     int // alarm: how far preprocess may fall behind
-	EventsPerMinuteAtLeast int // alarm: a tenth of the plan's traffic without burst; 0: too little to tell
+	RequestsPerSecond  int // of all clients, what the API is throttled at
+	RequestsPerAddress int // in 5 minutes, above which the firewall blocks; many shoppers share an address
+	IteratorAgeSeconds int // alarm: how far preprocess may fall behind
 }
 
 // PlanFor sizes a pipeline for t.
@@ -100,19 +105,26 @@ func PlanFor(t Traffic) (Plan, error) {
 		ParallelizationFactor: 1,
 		DeliveryBufferMiB:     64,
 
-		RequestsPerSecond:      max(100, ceil(requests)),
-		RequestsPerAddress:     3000,
-		IteratorAgeSeconds:     60,
-		EventsPerMinuteAtLeast: int(t.EventsPerSecond * 60 / 10),
+		RequestsPerSecond:  max(100, ceil(requests)),
+		RequestsPerAddress: 3000,
+		IteratorAgeSeconds: 60,
 	}
-	p.CollectorTasksMax = p.CollectorTasks * tasksToSpare
-	p.PreprocessConcurrency = p.GatewayShards * p.ParallelizationFactor * shardsToSpare
+	p.CollectorTasksMax = p.CollectorTasks * toSpare
+	p.GatewayShardsMin, p.GatewayShardsMax = scaled(p.GatewayShards)
+	p.EventsShardsMin, p.EventsShardsMax = scaled(p.EventsShards)
+	p.PreprocessConcurrency = p.GatewayShardsMax * p.ParallelizationFactor
 	return p, nil
 }
 
 // shards take bytes and records a second.
 func shards(bytes, records float64) int {
-	return max(1, ceil(math.Max(bytes/shardBytes, records/shardRecords)/utilisation))
+	return max(1, ceil(math.Max(bytes/ShardBytes, records/ShardRecords)/Utilisation))
+}
+
+// scaled are the fewest and the most shards that a scaler may leave; AWS takes
+// no more than 10,000.
+func scaled(planned int) (least, most int) {
+	return max(1, planned/toSpare), max(planned, min(planned*toSpare, 10_000))
 }
 
 // ceil rounds up, but not for what is lost in the last digits of a product.

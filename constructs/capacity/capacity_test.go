@@ -16,7 +16,7 @@ func plan(t *testing.T, traffic Traffic) Plan {
 
 func TestAQuietPipelineHasTheLeastOfEverything(t *testing.T) {
 	p := plan(t, Traffic{EventsPerSecond: 1})
-	if p.GatewayShards != 1 || p.EventsShards != 1 || p.CollectorTasks != minTasks || p.EventsPerMinuteAtLeast != 6 {
+	if p.GatewayShards != 1 || p.EventsShards != 1 || p.CollectorTasks != minTasks {
 		t.Errorf("got %+v, want one shard each and %d tasks", p, minTasks)
 	}
 }
@@ -39,6 +39,16 @@ func TestShardsTakeTheBurst(t *testing.T) {
 	}
 }
 
+func TestAScalerMayReachFourTimesThePlannedShardsAndLeaveAQuarter(t *testing.T) {
+	p := plan(t, Traffic{EventsPerSecond: 1000, Burst: 10})
+	if p.GatewayShardsMin != 1 || p.GatewayShardsMax != 20 || p.EventsShardsMin != 3 || p.EventsShardsMax != 60 {
+		t.Errorf("got %+v, want 1 to 20 and 3 to 60 shards", p)
+	}
+	if p := plan(t, Traffic{EventsPerSecond: 1}); p.EventsShardsMin != 1 || p.EventsShardsMax != 4 {
+		t.Errorf("got %+v, want 1 to 4 shards", p)
+	}
+}
+
 // What one tier passes on, the next one takes: this is why there is one plan.
 func TestEveryTierGrowsWithTraffic(t *testing.T) {
 	before := plan(t, Traffic{EventsPerSecond: 0.01})
@@ -52,8 +62,8 @@ func TestEveryTierGrowsWithTraffic(t *testing.T) {
 				t.Errorf("at %g events a second: got %+v, less than %+v", events, p, before)
 			}
 		}
-		if p.PreprocessConcurrency < p.GatewayShards*p.ParallelizationFactor {
-			t.Errorf("at %g events a second: %d shards need more than %d executions", events, p.GatewayShards, p.PreprocessConcurrency)
+		if p.PreprocessConcurrency < p.GatewayShardsMax*p.ParallelizationFactor {
+			t.Errorf("at %g events a second: %d shards need more than %d executions", events, p.GatewayShardsMax, p.PreprocessConcurrency)
 		}
 		before = p
 	}

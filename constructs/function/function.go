@@ -125,5 +125,10 @@ func (f *Function) Name() *string { return f.this.FunctionName() }
 // ARN is the live alias's, a token: what calls the function calls this.
 func (f *Function) ARN() *string { return f.live.Arn() }
 
+// Setting is a variable of the function's environment, a token.
+func (f *Function) Setting(name string) *string {
+	return f.this.GetStringAttribute(jsii.String("environment[0].variables." + name))
+}
+
 // GrantInvoke lets role call the function.
 func (f *Function) GrantInvoke(role *security.Role) { role.Allow(f.ARN(), "lambda:InvokeFunction") }

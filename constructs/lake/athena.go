@@ -26,12 +26,15 @@ type WorkgroupProps struct {
 	DeleteAll    bool     // whether destroying it deletes the queries that people saved; default false
 }
 
+// MaxScanLimitGiB is the most that a WorkgroupProps may let a query read.
+const MaxScanLimitGiB = 102_400
+
 func (p WorkgroupProps) validate() error {
 	return errors.Join(
 		check.Required("Name", p.Name != ""),
 		check.Required("Catalog", p.Catalog != nil),
 		check.Required("Results", p.Results != nil),
-		check.Between("ScanLimitGiB", p.ScanLimitGiB, 1, 102_400),
+		check.Between("ScanLimitGiB", p.ScanLimitGiB, 1, MaxScanLimitGiB),
 	)
 }
 
@@ -73,7 +76,7 @@ func NewWorkgroup(scope constructs.Construct, id string, p WorkgroupProps) (*Wor
 			BytesScannedCutoffPerQuery:      jsii.Number(float64(p.ScanLimitGiB) * (1 << 30)),
 			EngineVersion:                   &athenaworkgroup.AthenaWorkgroupConfigurationEngineVersion{SelectedEngineVersion: jsii.String("Athena engine version 3")},
 			ResultConfiguration: &athenaworkgroup.AthenaWorkgroupConfigurationResultConfiguration{
-				OutputLocation:      jsii.String("s3://" + p.Results.Name() + "/" + resultsPrefix),
+				OutputLocation:      jsii.String("s3://" + *p.Results.ID() + "/" + resultsPrefix),
 				ExpectedBucketOwner: &p.Catalog.account.ID,
 				EncryptionConfiguration: &athenaworkgroup.AthenaWorkgroupConfigurationResultConfigurationEncryptionConfiguration{
 					EncryptionOption: jsii.String("SSE_KMS"), KmsKeyArn: p.Results.Key().ARN(),
@@ -105,6 +108,14 @@ func NewWorkgroup(scope constructs.Construct, id string, p WorkgroupProps) (*Wor
 
 // Name is a token: whoever uses it waits for the workgroup.
 func (w *Workgroup) Name() *string { return w.workgroup.Name() }
+
+// GrantRun lets a program run queries and read their answers. What they may
+// read is granted by the tables.
+func (w *Workgroup) GrantRun(role *security.Role) {
+	role.Allow(w.workgroup.Arn(), "athena:GetQueryExecution", "athena:GetQueryResults", "athena:StartQueryExecution", "athena:StopQueryExecution")
+	w.results.GrantRead(role, resultsPrefix)
+	w.results.GrantWrite(role, resultsPrefix)
+}
 
 // GrantQuery lets role run queries and read their answers, in the console too.
 // What they may read is granted by the tables.

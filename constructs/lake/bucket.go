@@ -43,13 +43,16 @@ func (p BucketProps) validate() error {
 		check.That(!p.Protect || !p.DeleteObjects, "DeleteObjects must be false where Protect is true"),
 	}
 	if p.GlacierAfterDays != 0 {
-		errs = append(errs, check.Between("GlacierAfterDays", p.GlacierAfterDays, 30, 3650))
+		errs = append(errs, ValidateGlacierAfter("GlacierAfterDays", p.GlacierAfterDays))
 	}
 	if p.ExpireAfterDays != 0 {
 		errs = append(errs, check.Between("ExpireAfterDays", p.ExpireAfterDays, 1, 3650))
 	}
 	return errors.Join(errs...)
 }
+
+// ValidateGlacierAfter holds days to what BucketProps.GlacierAfterDays takes.
+func ValidateGlacierAfter(field string, days int) error { return check.Between(field, days, 30, 3650) }
 
 // Bucket is a private, encrypted, versioned S3 bucket that answers TLS only.
 //

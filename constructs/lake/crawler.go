@@ -1,7 +1,6 @@
 package lake
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"strings"
@@ -67,7 +66,6 @@ type CrawlerProps struct {
 	Bucket   *Bucket                // required
 	Prefix   string                 // required; of the objects, ends with "/"
 	Security *SecurityConfiguration // required
-	Schedule string                 // cron or rate, in UTC; default daily at 03:00
 }
 
 func (p CrawlerProps) validate() error {
@@ -92,7 +90,6 @@ const discovered = "discovered_"
 //	├── role   aws_iam_role and its policy
 //	└── this   aws_glue_crawler
 func NewCrawler(scope constructs.Construct, id string, p CrawlerProps) error {
-	p.Schedule = cmp.Or(p.Schedule, "cron(0 3 * * ? *)")
 	if err := p.validate(); err != nil {
 		return fmt.Errorf("crawler %q: %w", id, err)
 	}
@@ -114,7 +111,7 @@ func NewCrawler(scope constructs.Construct, id string, p CrawlerProps) error {
 		Role:                  role.ARN(),
 		DatabaseName:          p.Catalog.Name(),
 		TablePrefix:           jsii.String(discovered),
-		Schedule:              &p.Schedule,
+		Schedule:              jsii.String("cron(0 3 * * ? *)"), // UTC
 		SecurityConfiguration: p.Security.Name(),
 		S3Target: []*gluecrawler.GlueCrawlerS3Target{{
 			Path:       jsii.String("s3://" + p.Bucket.Name() + "/" + p.Prefix),

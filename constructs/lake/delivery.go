@@ -30,13 +30,16 @@ type DeliveryProps struct {
 	BufferingMiB     int                // size at which an object is written, 1 to 128; default 64
 }
 
+// MaxBufferingSeconds is the longest that Firehose waits.
+const MaxBufferingSeconds = 900
+
 func (p DeliveryProps) validate() error {
 	return errors.Join(
 		check.Required("Name", p.Name != ""),
 		check.Required("Source", p.Source != nil),
 		check.Required("Destination", p.Destination != nil),
 		check.Required("LogGroup", p.LogGroup != nil),
-		check.Between("BufferingSeconds", p.BufferingSeconds, 0, 900),
+		check.Between("BufferingSeconds", p.BufferingSeconds, 0, MaxBufferingSeconds),
 		check.Between("BufferingMiB", p.BufferingMiB, 1, 128),
 	)
 }

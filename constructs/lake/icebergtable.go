@@ -1,7 +1,6 @@
 package lake
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"reflect"
@@ -17,14 +16,12 @@ import (
 
 // IcebergTableProps configures an IcebergTable.
 type IcebergTableProps struct {
-	Name         string   // required; unique in the catalog
-	Catalog      *Catalog // required
-	Bucket       *Bucket  // required; holds the table under its name
-	Row          any      // required; a value of the contract's type that a row holds
-	Optimizer    string   // required; name of the optimizers' role, unique in the account, at most 64 characters
-	SnapshotDays int      // how long the table can be read as it was, and how long deleted rows stay, 1 to 365; default 7
-	OrphanDays   int      // age at which files of no snapshot are deleted, 3 to 365, longer than any write takes; default 3
-	Protect      bool     // whether Terraform refuses to destroy it; default false
+	Name      string   // required; unique in the catalog
+	Catalog   *Catalog // required
+	Bucket    *Bucket  // required; holds the table under its name
+	Row       any      // required; a value of the contract's type that a row holds
+	Optimizer string   // required; name of the optimizers' role, unique in the account, at most 64 characters
+	Protect   bool     // whether Terraform refuses to destroy it; default false
 }
 
 func (p IcebergTableProps) validate() error {
@@ -35,8 +32,6 @@ func (p IcebergTableProps) validate() error {
 		check.That(reflect.ValueOf(p.Row).Kind() == reflect.Struct, "Row must be a value of a struct, got %T", p.Row),
 		check.Required("Optimizer", p.Optimizer != ""),
 		check.Between("length of Optimizer", len(p.Optimizer), 1, 64),
-		check.Between("SnapshotDays", p.SnapshotDays, 1, 365),
-		check.Between("OrphanDays", p.OrphanDays, 3, 365),
 	)
 }
 
@@ -58,8 +53,6 @@ type IcebergTable struct {
 
 // NewIcebergTable defines an IcebergTable in scope.
 func NewIcebergTable(scope constructs.Construct, id string, p IcebergTableProps) (*IcebergTable, error) {
-	p.SnapshotDays = cmp.Or(p.SnapshotDays, 7)
-	p.OrphanDays = cmp.Or(p.OrphanDays, 3)
 	if err := p.validate(); err != nil {
 		return nil, fmt.Errorf("table %q: %w", id, err)
 	}

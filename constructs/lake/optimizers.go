@@ -11,6 +11,11 @@ import (
 	"github.com/shopstream/shopstream/constructs/security"
 )
 
+const (
+	snapshotDays = 7 // how long the table can be read as it was, and how long deleted rows stay
+	orphanDays   = 3 // age at which files of no snapshot are deleted, longer than any write takes
+)
+
 // optimize lets Glue join the table's small files, forget its old snapshots
 // and delete what no snapshot holds.
 func (t *IcebergTable) optimize(scope constructs.Construct, table gluecatalogtable.GlueCatalogTable, p IcebergTableProps) error {
@@ -41,7 +46,7 @@ func (t *IcebergTable) optimize(scope constructs.Construct, table gluecatalogtab
 	optimize("retention", optimizer.GlueCatalogTableOptimizerConfiguration{
 		RetentionConfiguration: []*optimizer.GlueCatalogTableOptimizerConfigurationRetentionConfiguration{{
 			IcebergConfiguration: []*optimizer.GlueCatalogTableOptimizerConfigurationRetentionConfigurationIcebergConfiguration{{
-				SnapshotRetentionPeriodInDays: jsii.Number(p.SnapshotDays),
+				SnapshotRetentionPeriodInDays: jsii.Number(snapshotDays),
 				NumberOfSnapshotsToRetain:     jsii.Number(1), // more would keep deleted rows of a quiet table
 				CleanExpiredFiles:             true,
 			}},
@@ -50,7 +55,7 @@ func (t *IcebergTable) optimize(scope constructs.Construct, table gluecatalogtab
 	optimize("orphan_file_deletion", optimizer.GlueCatalogTableOptimizerConfiguration{
 		OrphanFileDeletionConfiguration: []*optimizer.GlueCatalogTableOptimizerConfigurationOrphanFileDeletionConfiguration{{
 			IcebergConfiguration: []*optimizer.GlueCatalogTableOptimizerConfigurationOrphanFileDeletionConfigurationIcebergConfiguration{{
-				OrphanFileRetentionPeriodInDays: jsii.Number(p.OrphanDays),
+				OrphanFileRetentionPeriodInDays: jsii.Number(orphanDays),
 				Location:                        jsii.String(t.location()),
 			}},
 		}},

@@ -40,6 +40,7 @@ type AlarmProps struct {
 	Says       string     // required; what is the matter, a sentence
 	Runbook    string     // required; docs/runbooks/PAGE.md#SECTION
 	Topic      *Topic     // told when it rings and when it is over; default none, for parts of a Composite
+	Calls      *string    // ARN of a function that is called when it rings, and that lets it; default none
 	Signal     Signal     // required
 	Comparison Comparison // required
 	Threshold  float64    // in the Signal's unit; for a band its width, in standard deviations
@@ -68,6 +69,7 @@ func (p AlarmProps) validate() error {
 		check.That(runbookFormat.MatchString(p.Runbook), "Runbook must be docs/runbooks/PAGE.md#SECTION, got %q", p.Runbook),
 		p.Signal.validate(),
 		check.OneOf("Comparison", p.Comparison, Above, Below, AboveBand, OffBand),
+		check.That(p.Topic == nil || p.Calls == nil, "Calls must be empty where Topic is told"),
 		check.That(!p.banded() || p.Threshold > 0, "Threshold of a band must be above 0, got %v", p.Threshold),
 		check.That(!p.banded() || p.Signal.Expression == "", "Expression must be empty where a band is learned"),
 		check.Between("Periods", p.Periods, 1, 1440),
@@ -116,6 +118,9 @@ func NewAlarm(scope constructs.Construct, id string, p AlarmProps) (*Alarm, erro
 	}
 	if p.Topic != nil {
 		config.AlarmActions, config.OkActions = &[]*string{p.Topic.ARN()}, &[]*string{p.Topic.ARN()}
+	}
+	if p.Calls != nil {
+		config.AlarmActions = &[]*string{p.Calls}
 	}
 	if !p.banded() {
 		config.Threshold = &p.Threshold

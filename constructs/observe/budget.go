@@ -1,7 +1,6 @@
 package observe
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"strconv"
@@ -24,9 +23,8 @@ type BudgetProps struct {
 	Name        string           // required; unique in the account, at most 90 characters
 	Account     security.Account // required
 	MonthlyUSD  int              // required; 1 to 100000000
-	Surge       int              // times the average day's share, at which a single day is told, 2 to 100; default 3
 	Environment string           // value of the cost allocation tag environment; default "": all costs of the account
-	Topic       *Topic           // required; told at 80 and 100 % spent, at 100 % forecast, and on a day of Surge
+	Topic       *Topic           // required; told at 80 and 100 % spent, at 100 % forecast, and on a day of a surge
 
 	// DenyRoles are the names of roles that may start nothing that costs, once
 	// the month's amount is spent, until somebody takes the policy off them.
@@ -34,17 +32,22 @@ type BudgetProps struct {
 	DenyRoles []string
 }
 
+// MaxMonthlyUSD is the most that a BudgetProps may let a month cost.
+const MaxMonthlyUSD = 100_000_000
+
 func (p BudgetProps) validate() error {
 	return errors.Join(
 		check.Required("Name", p.Name != ""),
 		check.Between("length of Name", len(p.Name), 1, 90),
 		check.Required("Account.ID", p.Account.ID != ""),
-		check.Between("MonthlyUSD", p.MonthlyUSD, 1, 100_000_000),
-		check.Between("Surge", p.Surge, 2, 100),
+		check.Between("MonthlyUSD", p.MonthlyUSD, 1, MaxMonthlyUSD),
 		check.Required("Topic", p.Topic != nil),
 		check.Between("number of DenyRoles", len(p.DenyRoles), 0, 100),
 	)
 }
+
+// surge is how many times the average day's share a single day is told at.
+const surge = 3
 
 // launches are the actions that start what costs by the hour, or that make it
 // larger. What runs goes on: events are not lost for a budget's sake.
@@ -71,7 +74,6 @@ var launches = []string{
 //	├── actor     aws_iam_role, unbounded, and its policy: puts deny on the roles, with DenyRoles
 //	└── act       aws_budgets_budget_action, with DenyRoles
 func NewBudget(scope constructs.Construct, id string, p BudgetProps) error {
-	p.Surge = cmp.Or(p.Surge, 3)
 	if err := p.validate(); err != nil {
 		return fmt.Errorf("budget %q: %w", id, err)
 	}
@@ -79,7 +81,7 @@ func NewBudget(scope constructs.Construct, id string, p BudgetProps) error {
 	p.Topic.AllowPublish("budgets.amazonaws.com", "arn:aws:budgets::"+p.Account.ID+":*")
 	monthly := p.newBudget(scope, "monthly", "MONTHLY", float64(p.MonthlyUSD),
 		p.notification("ACTUAL", 80), p.notification("ACTUAL", 100), p.notification("FORECASTED", 100))
-	p.newBudget(scope, "daily", "DAILY", float64(p.MonthlyUSD*p.Surge)/30, p.notification("ACTUAL", 100)) // AWS forecasts no days
+	p.newBudget(scope, "daily", "DAILY", float64(p.MonthlyUSD*surge)/30, p.notification("ACTUAL", 100)) // AWS forecasts no days
 	if len(p.DenyRoles) > 0 {
 		p.act(scope, monthly)
 	}

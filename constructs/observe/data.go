@@ -10,6 +10,7 @@ import (
 	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/s3bucketmetric"
 
 	"github.com/shopstream/shopstream/internal/check"
+	"github.com/shopstream/shopstream/internal/metric"
 )
 
 // TableProps is a DynamoDB table to watch.
@@ -84,13 +85,13 @@ func (t *Tier) WatchLog(id string, p LogProps) error {
 	}
 	// A filter takes dimensions from the lines alone: the name tells the logs apart.
 	name := t.Topics.prefix + hyphened(id) + "-errors"
-	metric := Metric{Namespace: Namespace, Name: name, Stat: "Sum"}
-	cloudwatchlogmetricfilter.NewCloudwatchLogMetricFilter(t.scope, jsii.String(id+"_errors"), &cloudwatchlogmetricfilter.CloudwatchLogMetricFilterConfig{
+	filter := cloudwatchlogmetricfilter.NewCloudwatchLogMetricFilter(t.scope, jsii.String(id+"_errors"), &cloudwatchlogmetricfilter.CloudwatchLogMetricFilterConfig{
 		Name: &name, LogGroupName: p.Group, Pattern: jsii.String(`{ $.level = "ERROR" }`),
 		MetricTransformation: &cloudwatchlogmetricfilter.CloudwatchLogMetricFilterMetricTransformation{
-			Namespace: &metric.Namespace, Name: &metric.Name, Value: jsii.String("1"),
+			Namespace: jsii.String(Namespace), Name: &name, Value: jsii.String("1"),
 		},
 	})
+	metric := Metric{Namespace: Namespace, Name: *filter.Name(), Stat: "Sum"} // a filter and its metric have one name
 	return t.alarms(id, nil, AlarmProps{
 		Says:    "The program logs errors.",
 		Runbook: "docs/runbooks/functions.md#error-lines", Topic: t.Topics.Ticket,
@@ -100,20 +101,24 @@ func (t *Tier) WatchLog(id string, p LogProps) error {
 }
 
 // WatchLedger watches that nothing is lost: what the ledger publishes hourly
-// under pipeline's name. That it publishes nothing is a loss, too, until it
-// says otherwise.
-func (t *Tier) WatchLedger(id, pipeline string) error {
+// under pipeline's name, which may be a token. That it publishes nothing is a
+// loss, too, until it says otherwise.
+func (t *Tier) WatchLedger(id string, pipeline *string) error {
 	// Two hours hold a number of an hourly job even where it runs late.
 	published := func(label, name string) Signal {
-		return Signal{Label: label, Seconds: 2 * 3600, Metrics: []Metric{{Namespace, name, pipelineOf(pipeline), "Maximum"}}}
+		return Signal{Label: label, Seconds: 2 * 3600, Metrics: []Metric{{Namespace, name, dimension(metric.Pipeline, pipeline), "Maximum"}}}
 	}
-	return t.alarms(id, check.Required("pipeline", pipeline != ""), AlarmProps{
+	return t.alarms(id, required("pipeline", pipeline), AlarmProps{
 		Says:    "Accepted events are neither in the lake nor in the quarantine, or the ledger does not say.",
-		Runbook: "docs/runbooks/ledger.md#residue", Topic: t.Topics.Page, Signal: published("events that are nowhere", "Residue"),
+		Runbook: "docs/runbooks/ledger.md#residue", Topic: t.Topics.Page, Signal: published("events that are nowhere", metric.Residue),
 		Comparison: Above, Threshold: 0, Missing: MissingIsBad,
 	}, AlarmProps{
 		Says:    "Frames are missing in their sequences, or the ledger does not say.",
-		Runbook: "docs/runbooks/ledger.md#frame-gaps", Topic: t.Topics.Page, Signal: published("missing frames", "FrameGaps"),
+		Runbook: "docs/runbooks/ledger.md#frame-gaps", Topic: t.Topics.Page, Signal: published("missing frames", metric.FrameGaps),
+		Comparison: Above, Threshold: 0, Missing: MissingIsBad,
+	}, AlarmProps{
+		Says:    "Events are stored whose acceptance nothing proves, or the ledger does not say.",
+		Runbook: "docs/runbooks/ledger.md#unreceipted", Topic: t.Topics.Page, Signal: published("events without a receipt", metric.Unreceipted),
 		Comparison: Above, Threshold: 0, Missing: MissingIsBad,
 	})
 }

@@ -118,11 +118,10 @@ type APIProps struct {
 	Stage *string // required; its Stage dimension
 }
 
-// WatchAPI watches what callers of an API get. It returns the names of the
-// alarms at which a deployment should go back.
-func (t *Tier) WatchAPI(id string, p APIProps) (rollback []*string, err error) {
+// WatchAPI watches what callers of an API get.
+func (t *Tier) WatchAPI(id string, p APIProps) error {
 	if err := errors.Join(checkID(id), required("Name", p.Name), required("Stage", p.Stage)); err != nil {
-		return nil, fmt.Errorf("watch %q: %w", id, err)
+		return fmt.Errorf("watch %q: %w", id, err)
 	}
 	metric := func(name, stat string) Metric {
 		return Metric{"AWS/ApiGateway", name, map[string]*string{"ApiName": p.Name, "Stage": p.Stage}, stat}
@@ -130,8 +129,8 @@ func (t *Tier) WatchAPI(id string, p APIProps) (rollback []*string, err error) {
 	shareOf := func(label, name string) Signal {
 		return Signal{Label: label, Expression: share("FILL(m1, 0)", "FILL(m2, 0)"), Metrics: []Metric{metric(name, "Sum"), metric("Count", "Sum")}}
 	}
-	rollback, err = t.answers(id, shareOf("bad answers, percent", "5XXError"))
-	return rollback, errors.Join(err,
+	_, err := t.answers(id, shareOf("bad answers, percent", "5XXError"))
+	return errors.Join(err,
 		t.refusals(id, shareOf("refused requests, percent", "4XXError")),
 		t.latency(id, metric("IntegrationLatency", "p99"), float64(AnswerWithin.Milliseconds()), "milliseconds"))
 }

@@ -12,6 +12,7 @@ type FunctionProps struct {
 	Name           *string // required; may be a token
 	TimeoutSeconds int     // required; the function's, 1 to 900
 	BehindSeconds  int     // age of a record that is read late, 1 to 604800; default 0: it reads no stream
+	EverySeconds   int     // how often it is called, 300 to 86400, a multiple of 60; where that is seldom, one call that fails is told; default 300 or more often
 }
 
 // WatchFunction watches a function: errors, room, time, and how far it is
@@ -20,14 +21,19 @@ func (t *Tier) WatchFunction(id string, p FunctionProps) error {
 	metric := func(name, stat string) Metric {
 		return Metric{"AWS/Lambda", name, dimension("FunctionName", p.Name), stat}
 	}
+	p.EverySeconds = cmp.Or(p.EverySeconds, 300)
+	periods, datapoints := 3, 2
+	if p.EverySeconds > 300 { // a period has one call
+		periods, datapoints = 1, 1
+	}
 	alarms := []AlarmProps{{
 		Says:    "More than one call in a hundred fails.",
 		Runbook: "docs/runbooks/functions.md#errors", Topic: t.Topics.Ticket,
 		Signal: Signal{
-			Label: "failed calls, percent", Seconds: 300, Expression: "100 * m1 / m2",
+			Label: "failed calls, percent", Seconds: p.EverySeconds, Expression: "100 * m1 / m2",
 			Metrics: []Metric{metric("Errors", "Sum"), metric("Invocations", "Sum")},
 		},
-		Comparison: Above, Threshold: 1, Periods: 3, Datapoints: 2, Missing: MissingIsGood,
+		Comparison: Above, Threshold: 1, Periods: periods, Datapoints: datapoints, Missing: MissingIsGood,
 	}, {
 		Says:    "Calls find no free execution.",
 		Runbook: "docs/runbooks/functions.md#throttles", Topic: t.Topics.Ticket,
@@ -36,8 +42,8 @@ func (t *Tier) WatchFunction(id string, p FunctionProps) error {
 	}, {
 		Says:    "Calls take four fifths of their timeout, at which they fail.",
 		Runbook: "docs/runbooks/functions.md#slow", Topic: t.Topics.Ticket,
-		Signal:     Signal{Label: "longest call, milliseconds", Seconds: 300, Metrics: []Metric{metric("Duration", "Maximum")}},
-		Comparison: Above, Threshold: float64(p.TimeoutSeconds) * 1000 * 4 / 5, Periods: 3, Datapoints: 2, Missing: MissingIsGood,
+		Signal:     Signal{Label: "longest call, milliseconds", Seconds: p.EverySeconds, Metrics: []Metric{metric("Duration", "Maximum")}},
+		Comparison: Above, Threshold: float64(p.TimeoutSeconds) * 1000 * 4 / 5, Periods: periods, Datapoints: datapoints, Missing: MissingIsGood,
 	}}
 	if p.BehindSeconds > 0 {
 		alarms = append(alarms, AlarmProps{
@@ -56,6 +62,7 @@ func (t *Tier) WatchFunction(id string, p FunctionProps) error {
 		required("Name", p.Name),
 		check.Between("TimeoutSeconds", p.TimeoutSeconds, 1, 900),
 		check.Between("BehindSeconds", p.BehindSeconds, 0, 604800),
+		check.Between("EverySeconds", p.EverySeconds, 300, 86400),
 	)
 	return t.alarms(id, problem, alarms...)
 }
@@ -65,14 +72,13 @@ type QueueProps struct {
 	Name           *string // required; may be a token
 	DeadLetters    *string // required; name of the dead-letter queue; may be a token
 	WaitingSeconds int     // age of a message that nobody took, 60 to 1209600; default 3600
-	RetentionHours int     // of both queues, 1 to 336; default 168
+	RetentionHours int     // required; of both queues, 1 to 336
 }
 
 // WatchQueue watches what could not be processed: messages nobody takes,
 // messages given up, and messages about to be forgotten.
 func (t *Tier) WatchQueue(id string, p QueueProps) error {
 	p.WaitingSeconds = cmp.Or(p.WaitingSeconds, 3600)
-	p.RetentionHours = cmp.Or(p.RetentionHours, 168)
 	metric := func(queue *string, name string) Metric {
 		return Metric{"AWS/SQS", name, dimension("QueueName", queue), "Maximum"}
 	}

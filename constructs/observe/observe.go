@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/shopstream/shopstream/internal/check"
+	"github.com/shopstream/shopstream/internal/metric"
 )
 
 // The objectives, from which the alarms' thresholds derive.
@@ -22,7 +23,7 @@ const (
 
 // Namespace is that of the metrics that our own programs publish. What differs
 // between pipelines in one account is in their Pipeline dimension.
-const Namespace = "Shopstream"
+const Namespace = metric.Namespace
 
 var idFormat = regexp.MustCompile(`^[a-z][a-z0-9_]{0,39}$`)
 

@@ -151,9 +151,6 @@ func graph(region, title string, rows [][]any) map[string]any {
 // dimension is a set of one.
 func dimension(name string, value *string) map[string]*string { return map[string]*string{name: value} }
 
-// pipelineOf is the dimension of what our own programs publish.
-func pipelineOf(name string) map[string]*string { return dimension("Pipeline", &name) }
-
 func required(field string, value *string) error {
 	return check.Required(field, value != nil && *value != "")
 }

@@ -106,8 +106,16 @@ func (p TopicsProps) newTopic(scope constructs.Construct, id string, to Subscrib
 // ARN is a token.
 func (t *Topic) ARN() *string { return t.topic.Arn() }
 
+// GrantPublish lets role publish, and encrypt what it publishes.
+func (t *Topic) GrantPublish(role *security.Role) {
+	role.Allow(t.ARN(), "sns:Publish")
+	t.key.GrantEncrypt(role)
+	t.key.GrantDecrypt(role) // SNS opens a data key to use it again
+}
+
 // AllowPublish lets an AWS service publish, and encrypt what it publishes, on
-// behalf of the resource with sourceARN, which must be known at synth.
+// behalf of the resource with sourceARN, which must be known at synth. Not
+// EventBridge, which tells no source: it publishes in a role.
 func (t *Topic) AllowPublish(service, sourceARN string) {
 	t.key.AllowService(service, sourceARN, "kms:GenerateDataKey", "kms:Decrypt")
 	t.allow(service, sourceARN)

@@ -19,7 +19,7 @@ type FailuresProps struct {
 	Name    string           // required; unique in the account and region, at most 75 characters
 	Account security.Account // required
 	Key     *security.Key    // required; encrypts messages
-	Bucket  *lake.Bucket     // required; takes the records that could not be processed
+	Bucket  *lake.Bucket     // required; takes the records that could not be processed, and keeps them for FailureRetentionDays
 }
 
 func (p FailuresProps) validate() error {
@@ -32,8 +32,12 @@ func (p FailuresProps) validate() error {
 	)
 }
 
-// Queues keep a message for a week, as long as the failed bucket its record.
-const failureRetentionSeconds = 7 * 24 * 3600
+// How long the queues keep a message, and the bucket of failures its record:
+// S3 deletes it at the midnight after, so that no message outlives its record.
+const (
+	FailureRetentionDays  = 6
+	FailureRetentionHours = FailureRetentionDays * 24
+)
 
 // Failures is where records go that a function could not process: whole into
 // a bucket, and as a message about that object into a queue that redrive reads.
@@ -43,6 +47,7 @@ const failureRetentionSeconds = 7 * 24 * 3600
 //	├── dlq            aws_sqs_queue: what redrive gave up
 //	└── notification   aws_s3_bucket_notification
 type Failures struct {
+	key    *security.Key
 	bucket *lake.Bucket
 	queue  sqsqueue.SqsQueue
 	dlq    sqsqueue.SqsQueue
@@ -62,7 +67,7 @@ func NewFailures(scope constructs.Construct, id string, p FailuresProps) (*Failu
 			Name:                         &name,
 			KmsMasterKeyId:               p.Key.ARN(),
 			KmsDataKeyReusePeriodSeconds: jsii.Number(300),
-			MessageRetentionSeconds:      jsii.Number(failureRetentionSeconds),
+			MessageRetentionSeconds:      jsii.Number(FailureRetentionHours * 3600),
 			VisibilityTimeoutSeconds:     jsii.Number(300),
 		}
 	}
@@ -82,7 +87,7 @@ func NewFailures(scope constructs.Construct, id string, p FailuresProps) (*Failu
 		Bucket: p.Bucket.ID(),
 		Queue:  []*s3bucketnotification.S3BucketNotificationQueue{{QueueArn: queue.Arn(), Events: jsii.Strings("s3:ObjectCreated:*")}},
 	})
-	return &Failures{p.Bucket, queue, dlq}, nil
+	return &Failures{p.Key, p.Bucket, queue, dlq}, nil
 }
 
 // QueueName is a token.
@@ -93,3 +98,13 @@ func (f *Failures) DeadLettersName() *string { return f.dlq.Name() }
 
 // QueueURL is a token.
 func (f *Failures) QueueURL() *string { return f.queue.Url() }
+
+// GrantRedrive lets role move messages that redrive gave up back into the
+// queue, look at them and delete them. They name objects, which it can't read.
+func (f *Failures) GrantRedrive(role *security.Role) {
+	role.Allow(f.dlq.Arn(), "sqs:CancelMessageMoveTask", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:GetQueueUrl",
+		"sqs:ListMessageMoveTasks", "sqs:ReceiveMessage", "sqs:StartMessageMoveTask")
+	role.Allow(f.queue.Arn(), "sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:SendMessage")
+	f.key.GrantEncrypt(role)
+	f.key.GrantDecrypt(role)
+}

@@ -29,22 +29,23 @@ type PreprocessProps struct {
 	Key        *security.Key      // required; encrypts the function's environment
 
 	MemoryMiB             int // as function.Props has it
-	TimeoutSeconds        int // of one batch; as function.Props has it
 	Concurrency           int // reserved executions, 1 to 10000; at least shards × ParallelizationFactor; default 10
-	BatchRecords          int // frames in one call, 1 to 10000; default 500
-	BatchSeconds          int // longest wait for a full batch, 0 to 300; default 0
 	ParallelizationFactor int // calls at once a shard, 1 to 10; default 1
-	RetryAttempts         int // calls after the first failed one, 1 to 10000; default 5
 	MaximumRecordAgeHours int // age at which a record goes to Failures untried, 1 to 168, under the gateway's retention; default 12
-	Lanes                 int // groups of virtual partitions that packs do not mix, 1 to 256; default 16
 }
 
+// PreprocessTimeoutSeconds is that of one batch.
+const PreprocessTimeoutSeconds = 60
+
+const (
+	batchRecords  = 500 // frames in one call; it doesn't wait until there are so many
+	retryAttempts = 5   // calls after the first failed one
+	lanes         = 16  // groups of virtual partitions that packs do not mix
+)
+
 func (p *PreprocessProps) setDefaults() {
-	p.BatchRecords = cmp.Or(p.BatchRecords, 500)
 	p.ParallelizationFactor = cmp.Or(p.ParallelizationFactor, 1)
-	p.RetryAttempts = cmp.Or(p.RetryAttempts, 5)
 	p.MaximumRecordAgeHours = cmp.Or(p.MaximumRecordAgeHours, 12)
-	p.Lanes = cmp.Or(p.Lanes, 16)
 }
 
 func (p PreprocessProps) validate() error {
@@ -55,12 +56,8 @@ func (p PreprocessProps) validate() error {
 		check.Required("Quarantine", p.Quarantine != nil),
 		check.Required("Ledger", p.Ledger != nil),
 		check.Required("Failures", p.Failures != nil),
-		check.Between("BatchRecords", p.BatchRecords, 1, 10_000),
-		check.Between("BatchSeconds", p.BatchSeconds, 0, 300),
 		check.Between("ParallelizationFactor", p.ParallelizationFactor, 1, 10),
-		check.Between("RetryAttempts", p.RetryAttempts, 1, 10_000),
 		check.Between("MaximumRecordAgeHours", p.MaximumRecordAgeHours, 1, 168),
-		check.Between("Lanes", p.Lanes, 1, 256),
 	}
 	if p.Gateway != nil {
 		errs = append(errs, check.That(p.MaximumRecordAgeHours < p.Gateway.retentionHours,
@@ -74,7 +71,7 @@ func (p PreprocessProps) function() function.Props {
 	return function.Props{
 		Name: p.Name, Description: "Turns frames of the gateway stream into packs on the events stream.",
 		Code: p.Code, LogGroup: p.LogGroup, Key: p.Key,
-		MemoryMiB: p.MemoryMiB, TimeoutSeconds: p.TimeoutSeconds, Concurrency: p.Concurrency,
+		MemoryMiB: p.MemoryMiB, TimeoutSeconds: PreprocessTimeoutSeconds, Concurrency: p.Concurrency,
 	}
 }
 
@@ -100,7 +97,7 @@ func NewPreprocess(scope constructs.Construct, id string, p PreprocessProps) (*P
 		"EVENTS_STREAM":     p.Events.Name(),
 		"QUARANTINE_BUCKET": p.Quarantine.ID(),
 		"LEDGER_BUCKET":     p.Ledger.ID(),
-		"LANES":             jsii.String(fmt.Sprint(p.Lanes)),
+		"LANES":             jsii.String(fmt.Sprint(lanes)),
 	}
 	preprocess, err := function.New(scope, id, props)
 	if err != nil {
@@ -125,10 +122,10 @@ func (p PreprocessProps) newMapping(f *function.Function) {
 		EventSourceArn:                 p.Gateway.ARN(),
 		FunctionName:                   f.ARN(),
 		StartingPosition:               jsii.String("TRIM_HORIZON"),
-		BatchSize:                      jsii.Number(p.BatchRecords),
-		MaximumBatchingWindowInSeconds: jsii.Number(p.BatchSeconds),
+		BatchSize:                      jsii.Number(batchRecords),
+		MaximumBatchingWindowInSeconds: jsii.Number(0),
 		ParallelizationFactor:          jsii.Number(p.ParallelizationFactor),
-		MaximumRetryAttempts:           jsii.Number(p.RetryAttempts),
+		MaximumRetryAttempts:           jsii.Number(retryAttempts),
 		MaximumRecordAgeInSeconds:      jsii.Number(p.MaximumRecordAgeHours * 3600),
 		BisectBatchOnFunctionError:     true,
 		FunctionResponseTypes:          jsii.Strings("ReportBatchItemFailures"),

@@ -21,7 +21,7 @@ import (
 type Props struct {
 	Name           string        // required; unique in the account and region
 	Key            *security.Key // required; encrypts every record
-	Shards         int           // 1 to 10000; each takes 1 MB/s or 1,000 records/s; default 0: on demand
+	Shards         int           // 1 to 10000; each takes 1 MB/s or 1,000 records/s; with a Scaler, to begin with; default 0: on demand
 	RetentionHours int           // replay window, 24 to 8760; default 24
 	Protect        bool          // whether Terraform refuses to destroy it; default false
 }
@@ -43,6 +43,7 @@ var shardMetrics = jsii.Strings("IncomingBytes", "IncomingRecords", "IteratorAge
 type Stream struct {
 	key            *security.Key
 	kinesis        kinesisstream.KinesisStream
+	provisioned    bool
 	retentionHours int
 }
 
@@ -65,9 +66,8 @@ func New(scope constructs.Construct, id string, p Props) (*Stream, error) {
 	if p.Shards > 0 {
 		config.StreamModeDetails.StreamMode = jsii.String("PROVISIONED")
 		config.ShardCount = jsii.Number(p.Shards)
-		config.Lifecycle.IgnoreChanges = jsii.Strings("shard_count") // the scaler owns it from then on
 	}
-	return &Stream{p.Key, kinesisstream.NewKinesisStream(scope, jsii.String("this"), config), p.RetentionHours}, nil
+	return &Stream{p.Key, kinesisstream.NewKinesisStream(scope, jsii.String("this"), config), p.Shards > 0, p.RetentionHours}, nil
 }
 
 // ARN is a token.

@@ -26,6 +26,10 @@ positions AS (
   SELECT frame_id, frame_position
   FROM quarantined
   WHERE "date" >= CAST(current_date - INTERVAL '1' DAY AS varchar)
+  UNION -- left out: others of the same batch say the same
+  SELECT frame_id, duplicate
+  FROM receipts CROSS JOIN UNNEST(duplicates) AS t (duplicate)
+  WHERE "date" >= CAST(current_date - INTERVAL '1' DAY AS varchar)
 ),
 stored AS (
   SELECT frame_id, count(*) AS events FROM positions GROUP BY frame_id

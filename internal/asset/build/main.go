@@ -21,7 +21,10 @@ import (
 
 // functions are the Lambda functions by name.
 var functions = map[string]string{
+	"heartbeat":  "./constructs/observe/heartbeat",
+	"ledger":     "./constructs/lake/ledger",
 	"preprocess": "./constructs/stream/preprocess",
+	"scaler":     "./constructs/stream/scaler",
 }
 
 // programs run on this machine.
