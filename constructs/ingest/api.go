@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
@@ -27,8 +28,19 @@ type Domain struct {
 	CertificateARN string // of ACM, for Name, in the region of what serves it
 }
 
-func (d Domain) validate() error {
-	return check.That((d.Name == "") == (d.CertificateARN == ""), "Domain needs both Name and CertificateARN, or neither")
+// CloudFrontRegion is where CloudFront takes certificates from.
+const CloudFrontRegion = "us-east-1"
+
+// Validate reports a domain that nothing in region can serve.
+func (d Domain) Validate(field, region string) error {
+	if d == (Domain{}) {
+		return nil
+	}
+	return errors.Join(
+		check.That(d.Name != "" && d.CertificateARN != "", "%s needs both Name and CertificateARN, or neither", field),
+		check.That(d.CertificateARN == "" || region == "" || strings.HasPrefix(d.CertificateARN, "arn:aws:acm:"+region+":"),
+			"CertificateARN of %s must be of ACM in %s, got %q", field, region, d.CertificateARN),
+	)
 }
 
 // Throttle is what is let through; API Gateway answers 429 to the rest.
@@ -75,7 +87,7 @@ func (p APIProps) validate() error {
 		check.Required("Link", p.Link != nil),
 		check.Required("Identity", p.Identity != nil),
 		check.Required("LogGroup", p.LogGroup != nil),
-		p.Domain.validate(),
+		p.Domain.Validate("Domain", p.Account.Region),
 		p.Browsers.validate("Browsers"),
 		p.Servers.validate("Servers"),
 		p.Integrator.validate("Integrator"),
@@ -239,11 +251,11 @@ func (a *API) defineDomain() {
 // ARN is a token: the stage's.
 func (a *API) ARN() *string { return a.stage.Arn() }
 
-// APIName is the ApiName dimension of its metrics.
-func (a *API) APIName() string { return a.props.Name }
+// APIName is a token: the ApiName dimension of its metrics.
+func (a *API) APIName() *string { return a.api.Name() }
 
-// StageName is the Stage dimension of its metrics.
-func (a *API) StageName() string { return stageName }
+// StageName is a token: the Stage dimension of its metrics.
+func (a *API) StageName() *string { return a.stage.StageName() }
 
 // URL is a token: what EventsPath and the others are appended to.
 func (a *API) URL() *string {

@@ -28,6 +28,7 @@ type CollectorProps struct {
 	Account   security.Account   // required
 	Gateway   Gateway            // required; takes the frames
 	Registry  *Registry          // required; says which shops there are
+	Secret    *security.Secret   // required; what visitor ids are made with, at least 32 characters; with another one everybody is somebody else
 	LogGroup  *security.LogGroup // required
 	CPU       int                // units of 1/1024 vCPU: 256, 512, 1024, 2048 or 4096; default 512
 	MemoryMiB int                // 512 to 30720, as Fargate pairs it with CPU; default 1024
@@ -44,19 +45,24 @@ func (p CollectorProps) validate() error {
 		check.Required("Account", p.Account.Region != ""),
 		check.Required("Gateway", p.Gateway != nil),
 		check.Required("Registry", p.Registry != nil),
+		check.Required("Secret", p.Secret != nil),
 		check.Required("LogGroup", p.LogGroup != nil),
 		check.Between("CPU", p.CPU, 256, 4096),
 		check.Between("MemoryMiB", p.MemoryMiB, 512, 30720),
 		check.That((p.Front == "") == (p.Identity == nil), "Front and Identity go together"),
 	}
 	if p.Front != "" {
-		errs = append(errs, p.Front.validate("Front"))
+		errs = append(errs, p.Front.Validate("Front"))
 	}
 	return errors.Join(errs...)
 }
 
 // CollectorPort is the port that the collector's container listens on.
 const CollectorPort = 8080
+
+// metricsPort is the port of GET /metrics, for Prometheus. The service's
+// security group lets no front reach it.
+const metricsPort = 9090
 
 // Collector is the container that answers POST /v1/events.
 //
@@ -69,7 +75,6 @@ type Collector struct {
 	cluster         ecscluster.EcsCluster
 	execution, role *security.Role
 	task            ecstaskdefinition.EcsTaskDefinition
-	name            string
 }
 
 // NewCollector defines a Collector in scope.
@@ -96,6 +101,8 @@ func NewCollector(scope constructs.Construct, id string, p CollectorProps) (*Col
 	}
 	p.Gateway.GrantWrite(role)
 	p.Registry.GrantRead(role)
+	p.Secret.GrantRead(role)
+	role.Allow(cluster.Arn(), "ecs:DescribeClusters") // how many tasks share a shop's rate
 
 	task := ecstaskdefinition.NewEcsTaskDefinition(scope, jsii.String("task"), &ecstaskdefinition.EcsTaskDefinitionConfig{
 		Family:                  &p.Name,
@@ -110,7 +117,7 @@ func NewCollector(scope constructs.Construct, id string, p CollectorProps) (*Col
 		},
 		ContainerDefinitions: p.containers(),
 	})
-	return &Collector{cluster, execution, role, task, p.Name}, nil
+	return &Collector{cluster, execution, role, task}, nil
 }
 
 // grantPull lets role pull the image.
@@ -135,9 +142,13 @@ type variable struct {
 func (p CollectorProps) environment() []variable {
 	variables := []variable{
 		{"AWS_REGION", p.Account.Region},
+		{"CLUSTER", p.Name},
 		{"GATEWAY_STREAM", *p.Gateway.Name()},
+		{"GOMEMLIMIT", fmt.Sprintf("%dMiB", p.MemoryMiB*8/10)}, // at which it collects garbage more often
 		{"LISTEN", fmt.Sprintf(":%d", CollectorPort)},
+		{"METRICS_LISTEN", fmt.Sprintf(":%d", metricsPort)},
 		{"REGISTRY_TABLE", *p.Registry.Name()},
+		{"VISITOR_SECRET", *p.Secret.ARN()},
 	}
 	if p.Front != "" {
 		variables = append(variables, variable{"FRONT", string(p.Front)},
@@ -177,5 +188,5 @@ func (p CollectorProps) containers() *string {
 // TaskDefinition is a token: the ARN of the task definition's latest revision.
 func (c *Collector) TaskDefinition() *string { return c.task.Arn() }
 
-// ClusterName is the ClusterName dimension of its metrics.
-func (c *Collector) ClusterName() string { return c.name }
+// ClusterName is a token: the ClusterName dimension of its metrics.
+func (c *Collector) ClusterName() *string { return c.cluster.Name() }

@@ -27,7 +27,7 @@ type FirewallProps struct {
 	Guards   Guarded            // required
 	LogGroup *security.LogGroup // required; its name starts with aws-waf-logs-; takes blocked requests with their addresses
 
-	RequestsPerAddress       int // of browsers, in 5 minutes, 10 to 2000000000; many shoppers share an address; default 3000
+	RequestsPerAddress       int // required; of browsers, in 5 minutes, 10 to 2000000000; many shoppers share an address
 	ServerRequestsPerAddress int // of servers, in 5 minutes, 10 to 2000000000; default 60000
 }
 
@@ -52,11 +52,10 @@ func (p FirewallProps) validate() error {
 //	├── association   aws_wafv2_web_acl_association
 //	├── log_policy    aws_cloudwatch_log_resource_policy
 //	└── log           aws_wafv2_web_acl_logging_configuration: what is blocked, without queries and secrets
-type Firewall struct{ name string }
+type Firewall struct{ acl wafv2webacl.Wafv2WebAcl }
 
 // NewFirewall defines a Firewall in scope.
 func NewFirewall(scope constructs.Construct, id string, p FirewallProps) (*Firewall, error) {
-	p.RequestsPerAddress = cmp.Or(p.RequestsPerAddress, 3000)
 	p.ServerRequestsPerAddress = cmp.Or(p.ServerRequestsPerAddress, 60_000)
 	if err := p.validate(); err != nil {
 		return nil, fmt.Errorf("firewall %q: %w", id, err)
@@ -76,7 +75,7 @@ func NewFirewall(scope constructs.Construct, id string, p FirewallProps) (*Firew
 		ResourceArn: p.Guards.ARN(), WebAclArn: acl.Arn(),
 	})
 	p.newLog(scope, acl)
-	return &Firewall{p.Name}, nil
+	return &Firewall{acl}, nil
 }
 
 func (p FirewallProps) newLog(scope constructs.Construct, acl wafv2webacl.Wafv2WebAcl) {
@@ -117,9 +116,9 @@ func (p FirewallProps) newLog(scope constructs.Construct, acl wafv2webacl.Wafv2W
 	})
 }
 
-// WebACLName is the WebACL dimension of its metrics, and the Rule dimension of
+// WebACLName is a token: the WebACL dimension of its metrics, and the Rule dimension of
 // all its rules together is ALL.
-func (f *Firewall) WebACLName() string { return f.name }
+func (f *Firewall) WebACLName() *string { return f.acl.Name() }
 
 // logGroupARN waits for the group by the token in its name.
 func logGroupARN(a security.Account, g *security.LogGroup) *string {

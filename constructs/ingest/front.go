@@ -20,7 +20,8 @@ const (
 	FrontLoadBalancer FrontKind = "loadbalancer" // a public load balancer, for high volume; the collector checks tokens
 )
 
-func (k FrontKind) validate(field string) error {
+// Validate reports a kind that there is not.
+func (k FrontKind) Validate(field string) error {
 	return check.OneOf(field, k, FrontAPI, FrontLoadBalancer)
 }
 
@@ -42,13 +43,13 @@ type FrontProps struct {
 
 func (p FrontProps) validate() error {
 	errs := []error{
-		p.Kind.validate("Kind"),
+		p.Kind.Validate("Kind"),
 		check.Required("Name", p.Name != ""),
 		check.Required("Account", p.Account.ID != "" && p.Account.Region != ""),
 		check.Required("Network", p.Network != nil),
 		check.Required("Identity", p.Identity != nil),
 		check.Required("FirewallLog", p.FirewallLog != nil),
-		p.Domain.validate(),
+		p.Domain.Validate("Domain", p.Account.Region),
 	}
 	switch p.Kind {
 	case FrontAPI:
@@ -69,7 +70,6 @@ func (p FrontProps) validate() error {
 type Front struct {
 	domain       Domain
 	loadBalancer *LoadBalancer
-	link         *Link
 	api          *API
 	firewall     *Firewall
 }
@@ -97,11 +97,11 @@ func (f *Front) define(scope constructs.Construct, p FrontProps) (err error) {
 	}
 	var guarded Guarded = f.loadBalancer
 	if p.Kind == FrontAPI {
-		f.link, err = NewLink(scope, "link", LinkProps{Name: p.Name, Network: p.Network, LoadBalancer: f.loadBalancer, Protect: p.Protect})
+		link, err := NewLink(scope, "link", LinkProps{Name: p.Name, Network: p.Network, LoadBalancer: f.loadBalancer, Protect: p.Protect})
 		if err != nil {
 			return err
 		}
-		p.API.Name, p.API.Account, p.API.Link, p.API.Identity, p.API.Domain = p.Name, p.Account, f.link, p.Identity, p.Domain
+		p.API.Name, p.API.Account, p.API.Link, p.API.Identity, p.API.Domain = p.Name, p.Account, link, p.Identity, p.Domain
 		if f.api, err = NewAPI(scope, "api", p.API); err != nil {
 			return err
 		}
@@ -114,9 +114,6 @@ func (f *Front) define(scope constructs.Construct, p FrontProps) (err error) {
 
 // LoadBalancer leads to the collector.
 func (f *Front) LoadBalancer() *LoadBalancer { return f.loadBalancer }
-
-// Link leads from the API to the load balancer; nil with "loadbalancer".
-func (f *Front) Link() *Link { return f.link }
 
 // API is nil with "loadbalancer".
 func (f *Front) API() *API { return f.api }

@@ -32,10 +32,16 @@ func (p IdentityProps) validate() error {
 		check.That(!reservedFormat.MatchString(p.Name), "Name must not hold aws, amazon or cognito, got %q", p.Name),
 		check.Required("Account", p.Account.ID != "" && p.Account.Region != ""),
 	}
-	for i, name := range p.Integrators {
+	return errors.Join(append(errs, ValidateIntegrators(p.Integrators))...)
+}
+
+// ValidateIntegrators reports what Integrators may not hold.
+func ValidateIntegrators(names []string) error {
+	var errs []error
+	for i, name := range names {
 		errs = append(errs,
 			check.That(integratorFormat.MatchString(name), "Integrators must hold 1 to 32 lower case letters, digits and hyphens, starting with a letter, got %q", name),
-			check.That(!slices.Contains(p.Integrators[:i], name), "Integrators holds %q twice", name))
+			check.That(!slices.Contains(names[:i], name), "Integrators holds %q twice", name))
 	}
 	return errors.Join(errs...)
 }
@@ -63,6 +69,7 @@ type Identity struct {
 	domain      string
 	region      string
 	integrators []string
+	clients     map[string]cognitouserpoolclient.CognitoUserPoolClient
 }
 
 // NewIdentity defines an Identity in scope.
@@ -91,6 +98,7 @@ func NewIdentity(scope constructs.Construct, id string, p IdentityProps) (*Ident
 			ScopeName: jsii.String("events.send"), ScopeDescription: jsii.String("Send events of the shops that the registry binds to the client."),
 		}},
 	})
+	i.clients = map[string]cognitouserpoolclient.CognitoUserPoolClient{}
 	for _, name := range p.Integrators {
 		i.newClient(scope, name, scopes)
 	}
@@ -98,7 +106,7 @@ func NewIdentity(scope constructs.Construct, id string, p IdentityProps) (*Ident
 }
 
 func (i *Identity) newClient(scope constructs.Construct, name string, scopes cognitoresourceserver.CognitoResourceServer) {
-	cognitouserpoolclient.NewCognitoUserPoolClient(scope, jsii.String("client_"+name), &cognitouserpoolclient.CognitoUserPoolClientConfig{
+	i.clients[name] = cognitouserpoolclient.NewCognitoUserPoolClient(scope, jsii.String("client_"+name), &cognitouserpoolclient.CognitoUserPoolClientConfig{
 		Name:                            &name,
 		UserPoolId:                      i.pool.Id(),
 		GenerateSecret:                  true,
@@ -120,6 +128,9 @@ func (i *Identity) ARN() *string { return i.pool.Arn() }
 func (i *Identity) Issuer() *string {
 	return jsii.String("https://cognito-idp." + i.region + ".amazonaws.com/" + *i.pool.Id())
 }
+
+// ClientID is a token: the id of the client of one of the Integrators.
+func (i *Identity) ClientID(integrator string) *string { return i.clients[integrator].Id() }
 
 // TokenURL is where a server asks for a token with its client's credentials.
 func (i *Identity) TokenURL() string {

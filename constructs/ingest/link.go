@@ -110,6 +110,3 @@ func (p LinkProps) newListener(scope constructs.Construct, balancer lb.Lb) {
 		DefaultAction:   []*lblistener.LbListenerDefaultAction{{Type: jsii.String("forward"), TargetGroupArn: targets.Arn()}},
 	})
 }
-
-// LoadBalancerDimension is a token: the LoadBalancer dimension of its metrics.
-func (l *Link) LoadBalancerDimension() *string { return l.lb.ArnSuffix() }

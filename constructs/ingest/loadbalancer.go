@@ -41,7 +41,7 @@ func (p LoadBalancerProps) validate() error {
 //	├── this            aws_lb
 //	├── targets         aws_lb_target_group
 //	├── green_targets   aws_lb_target_group, with BlueGreen
-//	└── listener        aws_lb_listener: HTTPS; HTTP inside of the network where there is no certificate
+//	└── listener        aws_lb_listener: HTTPS; plain_listener, HTTP inside of the network, where there is no certificate
 type LoadBalancer struct {
 	group    *network.SecurityGroup
 	lb       lb.Lb
@@ -110,7 +110,11 @@ func (p LoadBalancerProps) newListener(scope constructs.Construct, l *LoadBalanc
 	if p.BlueGreen {
 		config.Lifecycle = &cdktf.TerraformResourceLifecycle{IgnoreChanges: jsii.Strings("default_action")} // CodeDeploy owns it from then on
 	}
-	return lblistener.NewLbListener(scope, jsii.String("listener"), config)
+	id := "listener"
+	if p.CertificateARN == "" {
+		id = "plain_listener" // so that what excuses it excuses no other
+	}
+	return lblistener.NewLbListener(scope, &id, config)
 }
 
 func newTargets(scope constructs.Construct, id, name string, n *network.Network) lbtargetgroup.LbTargetGroup {
@@ -140,13 +144,3 @@ func (l *LoadBalancer) DNSName() *string { return l.lb.DnsName() }
 
 // LoadBalancerDimension is a token: the LoadBalancer dimension of its metrics.
 func (l *LoadBalancer) LoadBalancerDimension() *string { return l.lb.ArnSuffix() }
-
-// TargetGroupDimensions are tokens: the TargetGroup dimension of its targets'
-// metrics, one of them, or two where CodeDeploy changes between them.
-func (l *LoadBalancer) TargetGroupDimensions() []*string {
-	dimensions := make([]*string, len(l.targets))
-	for i, t := range l.targets {
-		dimensions[i] = t.ArnSuffix()
-	}
-	return dimensions
-}

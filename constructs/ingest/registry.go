@@ -63,6 +63,6 @@ func (r *Registry) Name() *string { return r.table.Name() }
 
 // GrantRead lets role look shops up.
 func (r *Registry) GrantRead(role *security.Role) {
-	role.Allow(r.table.Arn(), "dynamodb:GetItem", "dynamodb:DescribeTable")
+	role.Allow(r.table.Arn(), "dynamodb:GetItem")
 	r.key.GrantDecrypt(role)
 }

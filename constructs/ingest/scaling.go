@@ -30,7 +30,8 @@ var (
 	whenFormat     = regexp.MustCompile(`^(cron|at)\(.+\)$`)
 )
 
-func validateSchedules(schedules []Schedule) error {
+// ValidateSchedules reports every problem of a service's schedules.
+func ValidateSchedules(schedules []Schedule) error {
 	var errs []error
 	for i, s := range schedules {
 		errs = append(errs,
@@ -43,6 +44,9 @@ func validateSchedules(schedules []Schedule) error {
 	}
 	return errors.Join(errs...)
 }
+
+// cpuPercent is what scaling aims at.
+const cpuPercent = 50
 
 // scale adds tasks fast and takes them away slowly.
 func (p ServiceProps) scale(scope constructs.Construct, service ecsservice.EcsService) {
@@ -68,7 +72,7 @@ func (p ServiceProps) scale(scope constructs.Construct, service ecsservice.EcsSe
 			},
 		})
 	}
-	track("cpu", "ECSServiceAverageCPUUtilization", nil, p.CPUPercent)
+	track("cpu", "ECSServiceAverageCPUUtilization", nil, cpuPercent)
 	if p.RequestsPerTask > 0 {
 		label := *p.LoadBalancer.lb.ArnSuffix() + "/" + *p.LoadBalancer.targets[0].ArnSuffix()
 		track("requests", "ALBRequestCountPerTarget", &label, p.RequestsPerTask)

@@ -24,6 +24,9 @@ const (
 	BlueGreen Deployment = "bluegreen" // CodeDeploy shifts traffic to a second set of tasks; Terraform leaves the image to it
 )
 
+// Validate reports a way that there is not.
+func (d Deployment) Validate(field string) error { return check.OneOf(field, d, Rolling, BlueGreen) }
+
 // ServiceProps configures a Service.
 type ServiceProps struct {
 	Name         string           // required; unique in the cluster, at most 64 characters
@@ -37,7 +40,6 @@ type ServiceProps struct {
 
 	MinTasks        int        // 1 to 1000; default 3, one a zone
 	MaxTasks        int        // MinTasks to 1000; default 30
-	CPUPercent      int        // that scaling aims at, 10 to 90; default 50
 	RequestsPerTask int        // a minute, that scaling aims at, 1 to 10000000; not with "bluegreen"; default CPU alone
 	Schedules       []Schedule // of MinTasks and MaxTasks, for days that are known before; default none
 }
@@ -46,7 +48,6 @@ func (p *ServiceProps) setDefaults() {
 	p.Deployment = cmp.Or(p.Deployment, Rolling)
 	p.MinTasks = cmp.Or(p.MinTasks, 3)
 	p.MaxTasks = cmp.Or(p.MaxTasks, 30)
-	p.CPUPercent = cmp.Or(p.CPUPercent, 50)
 }
 
 func (p ServiceProps) validate() error {
@@ -57,10 +58,9 @@ func (p ServiceProps) validate() error {
 		check.Required("Collector", p.Collector != nil),
 		check.Required("Network", p.Network != nil),
 		check.Required("LoadBalancer", p.LoadBalancer != nil),
-		check.OneOf("Deployment", p.Deployment, Rolling, BlueGreen),
+		p.Deployment.Validate("Deployment"),
 		check.Between("MinTasks", p.MinTasks, 1, 1000),
 		check.Between("MaxTasks", p.MaxTasks, p.MinTasks, 1000),
-		check.Between("CPUPercent", p.CPUPercent, 10, 90),
 		check.Between("RequestsPerTask", p.RequestsPerTask, 0, 10_000_000),
 		check.That(p.RequestsPerTask == 0 || p.Deployment != BlueGreen,
 			"RequestsPerTask must be 0 where Deployment is bluegreen: AWS counts requests of one group of targets, got %d", p.RequestsPerTask),
@@ -69,7 +69,7 @@ func (p ServiceProps) validate() error {
 		errs = append(errs, check.That((p.Deployment == BlueGreen) == (len(p.LoadBalancer.targets) == 2),
 			"Deployment bluegreen and the load balancer's BlueGreen go together"))
 	}
-	return errors.Join(append(errs, validateSchedules(p.Schedules))...)
+	return errors.Join(append(errs, ValidateSchedules(p.Schedules))...)
 }
 
 // Service keeps tasks of the collector running behind a load balancer.
@@ -83,8 +83,7 @@ func (p ServiceProps) validate() error {
 //	├── deployment_role   aws_iam_role and its policy, with "bluegreen"
 //	└── deployments       aws_codedeploy_app, aws_codedeploy_deployment_group, with "bluegreen"
 type Service struct {
-	name  string
-	group *network.SecurityGroup
+	service ecsservice.EcsService
 }
 
 // NewService defines a Service in scope.
@@ -110,7 +109,7 @@ func NewService(scope constructs.Construct, id string, p ServiceProps) (*Service
 			return nil, fmt.Errorf("service %q: %w", id, err)
 		}
 	}
-	return &Service{p.Name, group}, nil
+	return &Service{service}, nil
 }
 
 func (p ServiceProps) config(group *network.SecurityGroup) *ecsservice.EcsServiceConfig {
@@ -152,9 +151,6 @@ func (p ServiceProps) config(group *network.SecurityGroup) *ecsservice.EcsServic
 	return config
 }
 
-// ServiceName is the ServiceName dimension of its metrics; ClusterName is the
-// Collector's.
-func (s *Service) ServiceName() string { return s.name }
-
-// Group is the security group of its tasks.
-func (s *Service) Group() *network.SecurityGroup { return s.group }
+// ServiceName is a token: the ServiceName dimension of its metrics; ClusterName
+// is the Collector's.
+func (s *Service) ServiceName() *string { return s.service.Name() }

@@ -32,7 +32,7 @@ func (p TrackerProps) validate() error {
 		check.Between("length of Name", len(p.Name), 1, 64),
 		check.Required("Account", p.Account.ID != "" && p.Account.Region != ""),
 		check.Required("Files", p.Files != nil),
-		p.Domain.validate(),
+		p.Domain.Validate("Domain", CloudFrontRegion),
 	)
 }
 
@@ -193,10 +193,6 @@ func (t *Tracker) ARN() *string { return t.distribution.Arn() }
 
 // DNSName is a token: what the record of the Domain points to.
 func (t *Tracker) DNSName() *string { return t.distribution.DomainName() }
-
-// DistributionID is a token: the DistributionId dimension of its metrics, which
-// are in us-east-1.
-func (t *Tracker) DistributionID() *string { return t.distribution.Id() }
 
 // URL is a token: what t/1/s.js is appended to.
 func (t *Tracker) URL() *string {

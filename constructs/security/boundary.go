@@ -62,8 +62,11 @@ type Boundary struct {
 	policy iampolicy.IamPolicy
 }
 
-// A stack has one boundary, which roles find by its id.
-const boundaryID = "boundary"
+// A stack has one boundary, which roles find by its id, and the account in its context.
+const (
+	boundaryID = "boundary"
+	accountKey = "account"
+)
 
 // NewBoundary defines the stack's Boundary. Every Role that is defined in the
 // stack after it carries it.
@@ -72,6 +75,7 @@ func NewBoundary(stack cdktf.TerraformStack, p BoundaryProps) (*Boundary, error)
 		return nil, fmt.Errorf("boundary: %w", err)
 	}
 	scope := constructs.NewConstruct(stack, jsii.String(boundaryID))
+	scope.Node().SetContext(jsii.String(accountKey), p.Account.ID)
 	services := make([]string, len(boundedServices))
 	for i, service := range boundedServices {
 		services[i] = service + ":*"
@@ -93,11 +97,13 @@ func NewBoundary(stack cdktf.TerraformStack, p BoundaryProps) (*Boundary, error)
 // ARN is a token.
 func (b *Boundary) ARN() *string { return b.policy.Arn() }
 
-// boundaryOf finds the boundary of scope's stack, nil where there is none.
-func boundaryOf(scope constructs.Construct) *string {
+// boundaryOf finds the boundary of scope's stack and its account, nil and ""
+// where there is none.
+func boundaryOf(scope constructs.Construct) (arn *string, account string) {
 	boundary := cdktf.TerraformStack_Of(scope).Node().TryFindChild(jsii.String(boundaryID))
 	if boundary == nil {
-		return nil
+		return nil, ""
 	}
-	return boundary.Node().FindChild(jsii.String("this")).(iampolicy.IamPolicy).Arn()
+	account, _ = boundary.Node().TryGetContext(jsii.String(accountKey)).(string)
+	return boundary.Node().FindChild(jsii.String("this")).(iampolicy.IamPolicy).Arn(), account
 }

@@ -13,9 +13,8 @@ import (
 // Alerts is a topic whose messages reach people at once.
 type Alerts interface {
 	ARN() *string
-	// AllowPublish lets an AWS service publish on behalf of the resource with
-	// sourceARN, which is known at synth.
-	AllowPublish(service, sourceARN string)
+	// GrantPublish lets role publish, and encrypt what it publishes.
+	GrantPublish(role *Role)
 }
 
 // edgeRegion is where AWS's global services live. The console and older tools
@@ -25,9 +24,14 @@ const edgeRegion = "us-east-1"
 // alarmAssumption tells p.Alerts whenever the role is assumed. It needs a
 // CloudTrail trail in the account.
 //
+// EventBridge publishes in a role: by itself it tells encrypted topics and
+// their keys no source, so that neither could let it in for this rule alone
+// (EventBridge's and SNS's guides, on resource policies and on keys).
+//
 //	break_glass
-//	├── alarm       aws_cloudwatch_event_rule and its target, the topic
-//	└── edge        in us-east-1: aws_cloudwatch_event_rule and its target, the region's event bus
+//	├── alarm        aws_cloudwatch_event_rule and its target, the topic
+//	├── edge         in us-east-1: aws_cloudwatch_event_rule and its target, the region's event bus
+//	└── alarm_role   Role: of both targets
 func alarmAssumption(scope constructs.Construct, p PeopleProps, roleARN string) error {
 	name := p.Prefix + "break-glass"
 	pattern, err := json.Marshal(map[string]any{
@@ -41,31 +45,28 @@ func alarmAssumption(scope constructs.Construct, p PeopleProps, roleARN string) 
 	if err != nil {
 		return err
 	}
-	rule := func(id string, provider cdktf.TerraformProvider, target *string, role *Role) {
+	role, err := NewRole(scope, "alarm_role", RoleProps{Name: name + "-alarm", AssumedBy: "events.amazonaws.com"})
+	if err != nil {
+		return err
+	}
+	rule := func(id string, provider cdktf.TerraformProvider, target *string) {
 		rule := cloudwatcheventrule.NewCloudwatchEventRule(scope, jsii.String(id), &cloudwatcheventrule.CloudwatchEventRuleConfig{
 			Name:         &name,
 			Description:  jsii.String("Break-glass was assumed, or somebody tried."),
 			EventPattern: jsii.String(string(pattern)),
 			Provider:     provider,
 		})
-		config := &cloudwatcheventtarget.CloudwatchEventTargetConfig{Rule: rule.Name(), Arn: target, Provider: provider}
-		if role != nil {
-			config.RoleArn = role.ARN()
-		}
-		cloudwatcheventtarget.NewCloudwatchEventTarget(scope, jsii.String(id+"_target"), config)
+		cloudwatcheventtarget.NewCloudwatchEventTarget(scope, jsii.String(id+"_target"), &cloudwatcheventtarget.CloudwatchEventTargetConfig{
+			Rule: rule.Name(), Arn: target, RoleArn: role.ARN(), Provider: provider,
+		})
 	}
-	region := "arn:aws:events:" + p.Account.Region + ":" + p.Account.ID + ":"
-	p.Alerts.AllowPublish("events.amazonaws.com", region+"rule/"+name)
-	rule("alarm", nil, p.Alerts.ARN(), nil)
+	p.Alerts.GrantPublish(role)
+	rule("alarm", nil, p.Alerts.ARN())
 	if p.Account.Region == edgeRegion {
 		return nil
 	}
-	bus := jsii.String(region + "event-bus/default")
-	forwarder, err := NewRole(scope, "edge_role", RoleProps{Name: name + "-alarm", AssumedBy: "events.amazonaws.com"})
-	if err != nil {
-		return err
-	}
-	forwarder.Allow(bus, "events:PutEvents")
-	rule("edge", p.Edge, bus, forwarder)
+	bus := jsii.String("arn:aws:events:" + p.Account.Region + ":" + p.Account.ID + ":event-bus/default")
+	role.Allow(bus, "events:PutEvents")
+	rule("edge", p.Edge, bus)
 	return nil
 }

@@ -22,8 +22,13 @@ func (p LogGroupProps) validate() error {
 	return errors.Join(
 		check.Required("Name", p.Name != ""),
 		check.Required("Key", p.Key != nil),
-		check.Between("RetentionDays", p.RetentionDays, 1, 365),
+		ValidateRetention("RetentionDays", p.RetentionDays),
 	)
+}
+
+// ValidateRetention holds days to those that CloudWatch takes, up to a year.
+func ValidateRetention(field string, days int) error {
+	return check.OneOf(field, days, 1, 3, 5, 7, 14, 30, 60, 90, 180, 365)
 }
 
 // LogGroup is an encrypted CloudWatch log group that forgets.

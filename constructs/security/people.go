@@ -1,7 +1,6 @@
 package security
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"regexp"
@@ -27,7 +26,6 @@ type PeopleProps struct {
 	Analysts        []string // required; query
 	PrivacyOfficers []string // required; look into the quarantine and erase
 	BreakGlass      []string // required; may do everything, and be seen
-	SessionHours    int      // of all but break-glass, which has one, 1 to 12; default 4
 	Alerts          Alerts   // required; told whenever break-glass is assumed
 
 	Edge cdktf.TerraformProvider // of us-east-1, where the console assumes roles; required in other regions
@@ -41,7 +39,6 @@ func (p PeopleProps) validate() error {
 		check.Between("length of Prefix", len(p.Prefix), 1, 40),
 		check.Required("Account.ID", p.Account.ID != ""),
 		check.Required("Account.Region", p.Account.Region != ""),
-		check.Between("SessionHours", p.SessionHours, 1, 12),
 		check.Required("Alerts", p.Alerts != nil),
 		check.That(p.Account.Region == edgeRegion || p.Edge != nil, "Edge is required outside %s", edgeRegion),
 	}
@@ -49,11 +46,17 @@ func (p PeopleProps) validate() error {
 		field string
 		arns  []string
 	}{{"Operators", p.Operators}, {"Analysts", p.Analysts}, {"PrivacyOfficers", p.PrivacyOfficers}, {"BreakGlass", p.BreakGlass}} {
-		errs = append(errs, check.Required(group.field, len(group.arns) > 0))
-		for _, arn := range group.arns {
-			errs = append(errs, check.That(assumerFormat.MatchString(arn),
-				"%s must hold ARNs of IAM users or of Identity Center's roles, got %q", group.field, arn))
-		}
+		errs = append(errs, ValidateAssumers(group.field, group.arns))
+	}
+	return errors.Join(errs...)
+}
+
+// ValidateAssumers holds those who may take a role to what People says of them.
+func ValidateAssumers(field string, arns []string) error {
+	errs := []error{check.Required(field, len(arns) > 0)}
+	for _, arn := range arns {
+		errs = append(errs, check.That(assumerFormat.MatchString(arn),
+			"%s must hold ARNs of IAM users or of Identity Center's roles, got %q", field, arn))
 	}
 	return errors.Join(errs...)
 }
@@ -72,17 +75,16 @@ type People struct {
 
 // NewPeople defines People in scope.
 func NewPeople(scope constructs.Construct, id string, p PeopleProps) (*People, error) {
-	p.SessionHours = cmp.Or(p.SessionHours, 4)
 	if err := p.validate(); err != nil {
 		return nil, fmt.Errorf("people %q: %w", id, err)
 	}
 	scope = constructs.NewConstruct(scope, &id)
-	boundary := boundaryOf(scope)
+	boundary, _ := boundaryOf(scope)
 	role := func(id, name string, assumers []string) *Role {
 		return newRole(constructs.NewConstruct(scope, &id), &iamrole.IamRoleConfig{
 			Name:                jsii.String(p.Prefix + name),
 			AssumeRolePolicy:    Policy(assumedBy(assumers)...),
-			MaxSessionDuration:  jsii.Number(p.SessionHours * 3600),
+			MaxSessionDuration:  jsii.Number(4 * 3600),
 			PermissionsBoundary: boundary,
 		})
 	}

@@ -27,8 +27,24 @@ func (p RoleProps) validate() error {
 	)
 }
 
+// accountKeys are the condition keys in which services tell for whose account
+// they assume a role, from each service's own documentation: AWS keeps no list.
+// A service that isn't here is not known to tell, and a condition would keep it
+// out: of ours, Backup and CodeDeploy.
+var accountKeys = map[string]string{
+	"ecs-tasks.amazonaws.com":     "aws:SourceAccount",
+	"events.amazonaws.com":        "aws:SourceAccount",
+	"firehose.amazonaws.com":      "sts:ExternalId", // the account's id, in words of its own
+	"glue.amazonaws.com":          "aws:SourceAccount",
+	"lambda.amazonaws.com":        "aws:SourceAccount",
+	"s3.amazonaws.com":            "aws:SourceAccount",
+	"scheduler.amazonaws.com":     "aws:SourceAccount",
+	"vpc-flow-logs.amazonaws.com": "aws:SourceAccount",
+}
+
 // Role is an IAM role that a service assumes. It may do nothing until
 // something is granted to it, and nothing that its stack's Boundary denies.
+// Where the service tells for whose account it acts, it must be the Boundary's.
 //
 //	Role
 //	├── this     aws_iam_role
@@ -46,12 +62,13 @@ func NewRole(scope constructs.Construct, id string, p RoleProps) (*Role, error) 
 		return nil, fmt.Errorf("role %q: %w", id, err)
 	}
 	scope = constructs.NewConstruct(scope, &id)
+	boundary, account := boundaryOf(scope)
+	trust := Statement{Effect: "Allow", Principal: Service(p.AssumedBy), Action: "sts:AssumeRole"}
+	if key := accountKeys[p.AssumedBy]; key != "" && account != "" {
+		trust.Condition = map[string]any{"StringEquals": map[string]string{key: account}}
+	}
 	return newRole(scope, &iamrole.IamRoleConfig{
-		Name:                &p.Name,
-		PermissionsBoundary: boundaryOf(scope),
-		AssumeRolePolicy: Policy(Statement{
-			Effect: "Allow", Principal: Service(p.AssumedBy), Action: "sts:AssumeRole",
-		}),
+		Name: &p.Name, PermissionsBoundary: boundary, AssumeRolePolicy: Policy(trust),
 	}), nil
 }
 

@@ -26,23 +26,34 @@ import (
 	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/attributevalue"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	dynamodbtypes "github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/aws-sdk-go-v2/service/ecs"
+	ecstypes "github.com/aws/aws-sdk-go-v2/service/ecs/types"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
 	"github.com/shopstream/shopstream/constructs/event"
+	"github.com/shopstream/shopstream/constructs/ingest/visitor"
 	"github.com/shopstream/shopstream/internal/putrecords"
 )
 
 func TestMain(m *testing.M) {
-	if os.Getenv("TEST_COLLECTOR") != "" {
+	switch os.Getenv("TEST_COLLECTOR") {
+	case "program":
 		main()
 		os.Exit(0)
+	case "memory":
+		runInMemory()
+		os.Exit(0)
+	case "bare":
+		runBare()
 	}
 	slog.SetDefault(slog.New(slog.DiscardHandler))
 	// The encoder makes its channel when it is first used: not in a test's bubble.
 	if _, err := (event.Frame{}).MarshalBinary(); err != nil {
 		panic(err)
 	}
+	seal(event.Frame{}, 0, nil)
 	os.Exit(m.Run())
 }
 
@@ -169,16 +180,47 @@ func (t *table) GetItem(ctx context.Context, in *dynamodb.GetItemInput, _ ...fun
 	return &dynamodb.GetItemOutput{Item: item}, err
 }
 
-func (t *table) DescribeTable(context.Context, *dynamodb.DescribeTableInput, ...func(*dynamodb.Options)) (*dynamodb.DescribeTableOutput, error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return &dynamodb.DescribeTableOutput{}, t.err
-}
-
 var errAway = errors.New("connection refused")
 
 // shoes is a shop that any test may use.
-var shoes = event.Shop{Key: "pk_shoes", ID: "shoes", EventsPerSecond: 100_000}
+var shoes = event.Shop{Key: "pk_shoes", ID: "shoes", EventsPerSecond: 100_000, Salt: bytes.Repeat([]byte{7}, 32)}
+
+var visitorSecret = []byte("a secret of the tests, 32 or more bytes long")
+
+// pseudonym is the id that a visitor of shoes has behind the collector.
+func pseudonym(name string) string {
+	p, err := visitor.NewPseudonyms(visitorSecret, shoes)
+	if err != nil {
+		panic(err)
+	}
+	return p.Of([]byte(name))
+}
+
+// cluster is ECS in memory.
+type cluster struct {
+	running atomic.Int32
+	away    atomic.Bool
+}
+
+func (c *cluster) DescribeClusters(context.Context, *ecs.DescribeClustersInput, ...func(*ecs.Options)) (*ecs.DescribeClustersOutput, error) {
+	if c.away.Load() {
+		return nil, errAway
+	}
+	return &ecs.DescribeClustersOutput{Clusters: []ecstypes.Cluster{{RunningTasksCount: c.running.Load()}}}, nil
+}
+
+// vault is Secrets Manager in memory.
+type vault struct{ secret atomic.Pointer[string] }
+
+func newVault(secret string) *vault {
+	v := &vault{}
+	v.secret.Store(&secret)
+	return v
+}
+
+func (v *vault) GetSecretValue(context.Context, *secretsmanager.GetSecretValueInput, ...func(*secretsmanager.Options)) (*secretsmanager.GetSecretValueOutput, error) {
+	return &secretsmanager.GetSecretValueOutput{SecretString: v.secret.Load()}, nil
+}
 
 // collector is a server with its neighbours in memory.
 type collector struct {
@@ -193,11 +235,10 @@ type collector struct {
 func newCollector(t *testing.T, shops ...event.Shop) *collector {
 	t.Helper()
 	c := &collector{gateway: &gateway{}, table: newTable(append(shops, shoes)...)}
-	c.server = &server{
-		registry: newRegistry(c.table, "registry", time.Now),
-		producer: newProducer(putrecords.Writer{Client: c.gateway, Stream: "gateway"}, time.Now),
-		now:      time.Now,
-	}
+	m := newMeters()
+	c.server = newServer(newRegistry(c.table, "registry", time.Now),
+		newProducer(putrecords.Writer{Client: c.gateway, Stream: "gateway"}, time.Now, m), fromHeader, &tasks{client: &cluster{}}, m)
+	c.registry.secret.Store(&visitorSecret)
 	c.http = c.routes()
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan struct{})
@@ -259,13 +300,15 @@ func (c cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	var out any
 	var err error
 	switch action := r.Header.Get("X-Amz-Target"); action {
-	case "DynamoDB_20120810.DescribeTable":
-		out = map[string]any{"Table": map[string]any{}}
+	case "secretsmanager.GetSecretValue":
+		out = map[string]any{"SecretString": string(visitorSecret)}
+	case "AmazonEC2ContainerServiceV20141113.DescribeClusters":
+		out = map[string]any{"clusters": []any{map[string]any{"runningTasksCount": 1}}}
 	case "DynamoDB_20120810.GetItem":
 		shop := c.table.shops["pk_shoes"]
 		out = map[string]any{"Item": map[string]any{
 			"shop_key": map[string]string{"S": shop.Key}, "shop_id": map[string]string{"S": shop.ID},
-			"events_per_second": map[string]string{"N": fmt.Sprint(shop.EventsPerSecond)},
+			"events_per_second": map[string]string{"N": fmt.Sprint(shop.EventsPerSecond)}, "salt": map[string][]byte{"B": shop.Salt},
 		}}
 	case "Kinesis_20131202.PutRecords":
 		in := &kinesis.PutRecordsInput{}
@@ -301,14 +344,20 @@ type program struct {
 	ended   chan error
 }
 
+// programEnvironment leads a program to awsURL.
+func programEnvironment(awsURL string) []string {
+	return append(os.Environ(), "METRICS_LISTEN=127.0.0.1:0", "GATEWAY_STREAM=gateway", "REGISTRY_TABLE=registry",
+		"CLUSTER=collector", "VISITOR_SECRET=visitor-secret",
+		"AWS_ENDPOINT_URL="+awsURL, "AWS_REGION=eu-central-1", "AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test",
+		"AWS_EC2_METADATA_DISABLED=true", "AWS_CONFIG_FILE="+os.DevNull, "AWS_SHARED_CREDENTIALS_FILE="+os.DevNull)
+}
+
 func startProgram(t *testing.T, c cloud) *program {
 	t.Helper()
 	aws := httptest.NewServer(c)
 	t.Cleanup(aws.Close)
 	p := &program{Cmd: exec.Command(os.Args[0]), logs: &bytes.Buffer{}, ended: make(chan error, 1)}
-	p.Env = append(os.Environ(), "TEST_COLLECTOR=1", "LISTEN=127.0.0.1:0", "GATEWAY_STREAM=gateway", "REGISTRY_TABLE=registry",
-		"AWS_ENDPOINT_URL="+aws.URL, "AWS_REGION=eu-central-1", "AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test",
-		"AWS_EC2_METADATA_DISABLED=true", "AWS_CONFIG_FILE="+os.DevNull, "AWS_SHARED_CREDENTIALS_FILE="+os.DevNull)
+	p.Env = append(programEnvironment(aws.URL), "TEST_COLLECTOR=program", "LISTEN=127.0.0.1:0")
 	stderr, err := p.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -441,7 +490,7 @@ func TestProgram(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second) // it must not come so far as to serve
 		defer cancel()
 		err := run(ctx, func(string) string { return "" })
-		for _, want := range []string{"LISTEN", "GATEWAY_STREAM", "REGISTRY_TABLE"} {
+		for _, want := range []string{"LISTEN", "METRICS_LISTEN", "GATEWAY_STREAM", "REGISTRY_TABLE", "CLUSTER", "VISITOR_SECRET"} {
 			if err == nil || !strings.Contains(err.Error(), want) {
 				t.Errorf("got %v, which does not name %s", err, want)
 			}
@@ -454,7 +503,12 @@ func TestProgram(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer taken.Close()
-		err = run(t.Context(), func(string) string { return taken.Addr().String() })
+		err = run(t.Context(), func(name string) string {
+			if name == "FRONT" {
+				return frontAPI
+			}
+			return taken.Addr().String()
+		})
 		if err == nil || !strings.Contains(err.Error(), "LISTEN") {
 			t.Errorf("got %v, want it to name LISTEN", err)
 		}

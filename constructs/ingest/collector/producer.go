@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -34,6 +35,7 @@ type producer struct {
 	writer   putrecords.Writer
 	instance uuid.UUID
 	now      func() time.Time
+	meters   *meters
 
 	mu         sync.Mutex
 	partitions [event.VirtualPartitions]partition
@@ -53,35 +55,22 @@ type partition struct {
 
 // draft is a frame to be, from its first event until Kinesis has it.
 type draft struct {
-	events []event.Received
-	bytes  int
-	done   chan struct{}
+	lines []byte // of its events, until it is sealed
+	count int    // of its events
+	size  int    // of its lines
+	done  chan struct{}
 }
 
-func newProducer(writer putrecords.Writer, now func() time.Time) *producer {
-	return &producer{writer: writer, instance: uuid.New(), now: now, wake: make(chan struct{}, 1)}
+func newProducer(writer putrecords.Writer, now func() time.Time, m *meters) *producer {
+	p := &producer{writer: writer, instance: uuid.New(), now: now, meters: m, wake: make(chan struct{}, 1)}
+	m.watchBuffer(p.waiting)
+	return p
 }
 
-// keyed is an event with its virtual partition.
-type keyed struct {
-	event.Received
-	partition int
-}
-
-// size bounds what the event takes in a frame, in bytes.
-func (e keyed) size() int {
-	const envelope = 512 // names, ids and times around the event
-	return len(e.Event) + len(e.UserAgent) + envelope
-}
-
-// put returns when Kinesis has acknowledged every event. After an error none
+// wait returns when Kinesis has acknowledged every event. After an error none
 // or some may still be stored: the client sends the batch again, and storage
 // knows events by their ids.
-func (p *producer) put(ctx context.Context, events []keyed) error {
-	drafts, err := p.add(events)
-	if err != nil {
-		return err
-	}
+func (p *producer) wait(ctx context.Context, drafts []*draft) error {
 	for _, d := range drafts {
 		select {
 		case <-d.done:
@@ -92,51 +81,69 @@ func (p *producer) put(ctx context.Context, events []keyed) error {
 	return nil
 }
 
-// add puts events into drafts, all or none, and returns these.
-func (p *producer) add(events []keyed) ([]*draft, error) {
+// add copies events into drafts, all or none, and returns these.
+func (p *producer) add(events *lines) ([]*draft, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	size := 0
-	for _, e := range events {
-		size += e.size()
+	if p.buffered+len(events.bytes) > maxBufferedBytes {
+		return nil, errBusy
+	}
+	for _, e := range events.places {
 		if p.partitions[e.partition].refused {
 			return nil, errBusy
 		}
 	}
-	if p.buffered+size > maxBufferedBytes {
-		return nil, errBusy
-	}
-	p.buffered += size
+	p.buffered += len(events.bytes)
 	var drafts []*draft
-	seen := map[*draft]bool{}
-	for _, e := range events {
-		d := p.draft(e.partition, e.size())
-		d.events = append(d.events, e.Received)
-		d.bytes += e.size()
-		if !seen[d] {
-			seen[d] = true
+	begin := 0
+	for _, e := range events.places {
+		line := events.bytes[begin:e.end]
+		begin = e.end
+		d := p.draft(e.partition, len(line))
+		d.lines = append(d.lines, line...)
+		d.count++
+		d.size += len(line)
+		if !slices.Contains(drafts, d) { // mostly the one of a visitor
 			drafts = append(drafts, d)
 		}
 	}
+	p.awake()
+	return drafts, nil
+}
+
+// awake has run look for ready partitions.
+func (p *producer) awake() {
 	select {
 	case p.wake <- struct{}{}:
 	default:
 	}
-	return drafts, nil
 }
 
 // draft returns the partition's draft that has room for size bytes.
 func (p *producer) draft(number, size int) *draft {
 	part := &p.partitions[number]
-	if n := len(part.drafts); n > 0 && part.drafts[n-1].bytes+size <= maxDraftBytes {
+	if n := len(part.drafts); n > 0 && part.drafts[n-1].size+size <= maxDraftBytes {
 		return part.drafts[n-1]
 	}
-	d := &draft{done: make(chan struct{})}
+	d := &draft{lines: *draftPool.Get().(*[]byte), done: make(chan struct{})}
 	if len(part.drafts) == 0 && part.inFlight == nil {
 		p.ready = append(p.ready, number)
 	}
 	part.drafts = append(part.drafts, d)
 	return d
+}
+
+var draftPool = sync.Pool{New: func() any { b := make([]byte, 0, 32<<10); return &b }}
+
+// seal returns the frame's bytes, and ends the use of its lines.
+func (f sealed) seal() []byte {
+	data := seal(f.frame, f.count, f.lines)
+	if cap(f.lines) <= maxPooled {
+		empty := f.lines[:0]
+		draftPool.Put(&empty)
+	}
+	f.lines = nil
+	return data
 }
 
 // run sends frames until ctx ends, then gives up on what is in flight.
@@ -177,7 +184,6 @@ func (p *producer) take() []sealed {
 			Sequence:   part.sequence,
 			FirstEvent: part.firstEvent,
 			CreatedAt:  p.now(),
-			Events:     part.inFlight.events,
 		}})
 	}
 	p.ready = p.ready[n:]
@@ -187,12 +193,9 @@ func (p *producer) take() []sealed {
 func (p *producer) send(ctx context.Context, frames []sealed) {
 	entries := make([]types.PutRecordsRequestEntry, len(frames))
 	for i, f := range frames {
-		data, err := f.frame.MarshalBinary()
-		if err != nil {
-			panic(err) // events were decoded from JSON and are bounded: they encode
-		}
 		key := fmt.Sprintf("%03d", f.frame.Partition)
-		entries[i] = types.PutRecordsRequestEntry{Data: data, PartitionKey: &key}
+		entries[i] = types.PutRecordsRequestEntry{Data: f.seal(), PartitionKey: &key}
+		p.meters.frame(len(entries[i].Data) + len(key))
 	}
 	// An error means that ctx ended, which is told by drain.
 	_ = p.writer.Put(ctx, entries, func(i int) { p.acknowledge(frames[i]) }, func(i int) { p.refuse(frames[i]) })
@@ -203,16 +206,13 @@ func (p *producer) acknowledge(f sealed) {
 	defer p.mu.Unlock()
 	part := &p.partitions[f.frame.Partition]
 	part.sequence++
-	part.firstEvent += uint64(len(f.events))
+	part.firstEvent += uint64(f.count)
 	part.inFlight, part.refused = nil, false
-	p.buffered -= f.bytes
+	p.buffered -= f.size
 	close(f.done)
 	if len(part.drafts) > 0 {
 		p.ready = append(p.ready, f.frame.Partition)
-		select {
-		case p.wake <- struct{}{}:
-		default:
-		}
+		p.awake()
 	}
 }
 
@@ -220,14 +220,20 @@ func (p *producer) refuse(f sealed) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.partitions[f.frame.Partition].refused = true
+	p.meters.refusedRecords.Inc()
+}
+
+// waiting is how many bytes Kinesis has not acknowledged.
+func (p *producer) waiting() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.buffered
 }
 
 // drain waits until Kinesis has everything, or ctx ends.
 func (p *producer) drain(ctx context.Context) error {
 	for {
-		p.mu.Lock()
-		left := p.buffered
-		p.mu.Unlock()
+		left := p.waiting()
 		if left == 0 {
 			return nil
 		}

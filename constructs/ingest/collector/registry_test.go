@@ -33,15 +33,15 @@ func TestRegistry(t *testing.T) {
 				t.Errorf("asked %d times, want once", tab.asked)
 			}
 		}},
-		{"asks for a shop once a minute", func(t *testing.T, r *registry, tab *table) {
+		{"asks for a shop again before its answer is too old", func(t *testing.T, r *registry, tab *table) {
 			for range 300 {
 				if _, err := r.lookup(t.Context(), hats.Key); err != nil {
 					t.Fatal(err)
 				}
 				time.Sleep(time.Second)
 			}
-			if tab.asked != 5 {
-				t.Errorf("asked %d times in 5 minutes, want 5", tab.asked)
+			if tab.asked != 300/46+1 { // the second in which the answer comes
+				t.Errorf("asked %d times in 5 minutes, want %d", tab.asked, 300/46+1)
 			}
 		}},
 		{"remembers for a minute that there is no such shop", func(t *testing.T, r *registry, tab *table) {
@@ -66,25 +66,56 @@ func TestRegistry(t *testing.T) {
 			}
 			delete(tab.shops, hats.Key)
 			time.Sleep(registryAge + time.Second)
-			if _, err := r.lookup(t.Context(), hats.Key); !errors.Is(err, errUnknownShop) {
-				t.Errorf("got %v, want %v", err, errUnknownShop)
+			for range 10 {
+				if _, err := r.lookup(t.Context(), hats.Key); !errors.Is(err, errUnknownShop) {
+					t.Errorf("got %v, want %v", err, errUnknownShop)
+				}
+			}
+			if tab.asked != 2 {
+				t.Errorf("asked %d times, want 2", tab.asked)
 			}
 		}},
 		{"bounds what it remembers of wrong keys and keeps the shops", func(t *testing.T, r *registry, tab *table) {
 			if _, err := r.lookup(t.Context(), hats.Key); err != nil {
 				t.Fatal(err)
 			}
-			for n := range 2*maxUnknownCached + 500 {
+			for n := range maxUnknown + 500 {
 				if _, err := r.lookup(t.Context(), fmt.Sprint("pk_", n)); !errors.Is(err, errUnknownShop) {
 					t.Fatalf("got %v, want %v", err, errUnknownShop)
 				}
-				if len(r.answers) > maxUnknownCached+1 {
-					t.Fatalf("%d answers are remembered, want at most %d", len(r.answers), maxUnknownCached+1)
-				}
+			}
+			if n := r.unknown.Len(); n != maxUnknown {
+				t.Errorf("%d wrong keys are remembered, want %d", n, maxUnknown)
 			}
 			before := tab.asked
 			if _, err := r.lookup(t.Context(), hats.Key); err != nil || tab.asked != before {
 				t.Errorf("the shop was forgotten with the wrong keys: %v", err)
+			}
+		}},
+		{"asks in the background, so that a busy shop never waits", func(t *testing.T, r *registry, tab *table) {
+			if _, err := r.lookup(t.Context(), hats.Key); err != nil {
+				t.Fatal(err)
+			}
+			tab.set(func(t *table) { t.slow = 400 * time.Millisecond })
+			for range 600 {
+				start := time.Now()
+				if _, err := r.lookup(t.Context(), hats.Key); err != nil || time.Since(start) > 0 {
+					t.Fatalf("got %v after %s, want the shop at once", err, time.Since(start))
+				}
+				time.Sleep(time.Second)
+			}
+		}},
+		{"bounds how many shops it remembers", func(t *testing.T, r *registry, tab *table) {
+			for n := range maxShops + 100 {
+				key := fmt.Sprint("pk_", n)
+				tab.shops[key] = event.Shop{Key: key, ID: key}
+				if _, err := r.lookup(t.Context(), key); err != nil {
+					t.Fatal(err)
+				}
+				delete(tab.shops, key)
+			}
+			if n := r.shops.Len(); n != maxShops {
+				t.Errorf("%d shops are remembered, want %d", n, maxShops)
 			}
 		}},
 		{"lets shops that it knows go on while the table fails, and asks every 5 s", func(t *testing.T, r *registry, tab *table) {
@@ -154,15 +185,17 @@ func TestRegistry(t *testing.T) {
 				t.Fatal(err)
 			}
 			time.Sleep(registryAge + time.Second)
-			first.limit.AllowN(time.Now(), event.MaxBatchEvents)
+			first.allow(time.Now(), event.MaxBatchEvents, 1)
 			again, err := r.lookup(t.Context(), hats.Key)
-			if err != nil || again.limit.AllowN(time.Now(), 1) {
+			if err != nil || again.allow(time.Now(), 1, 1) {
 				t.Errorf("got %v and a new allowance, want the one that is used up", err)
 			}
 			tab.set(func(t *table) { t.shops[hats.Key] = event.Shop{Key: hats.Key, ID: hats.ID, EventsPerSecond: 1000} })
 			time.Sleep(registryAge + time.Second)
-			if more, err := r.lookup(t.Context(), hats.Key); err != nil || more.limit.Burst() != 1000 {
-				t.Errorf("got %v, want a new rate to hold within a minute", err)
+			if more, err := r.lookup(t.Context(), hats.Key); err != nil || more.allow(time.Now(), 800, 1) {
+				t.Errorf("got %v, want a new rate to hold from now on", err)
+			} else if time.Sleep(time.Second); !more.allow(time.Now(), 800, 1) {
+				t.Error("want a new rate to hold within a minute")
 			}
 		}},
 	}
@@ -170,7 +203,9 @@ func TestRegistry(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				tab := newTable(hats)
-				tt.run(t, newRegistry(tab, "registry", time.Now), tab)
+				r := newRegistry(tab, "registry", time.Now)
+				r.secret.Store(&visitorSecret)
+				tt.run(t, r, tab)
 				tab.settle()
 			})
 		})
