@@ -59,7 +59,8 @@ demo-stop: build ## Stop a demo that was left running
 	@build/shopstream demo stop
 
 .PHONY: doctor
-doctor: build ## Say what this machine lacks, and how to get it; ENV=x checks an environment's settings too
+doctor: build ## Say what this machine lacks, and how to get it; ENV=x: what an environment lacks before a deploy
+	@$(if $(ENV),SHOPSTREAM_STACKS="$(ENV)" build/infrastructure)
 	@build/shopstream doctor $(if $(ENV),--env "$(ENV)")
 
 .PHONY: synth
@@ -83,13 +84,19 @@ test: setup-test build lint ## Everything that CI runs
 	@cd test/extending && go vet ./... && go test -count=1 ./...
 	@go test -count=1 -timeout 30m ./test/...
 
+.PHONY: generate
+generate: ## Write what derives from the event contract anew: schemas, tracker types, columns, quality rules, reference
+	@go generate ./constructs/event
+
 .PHONY: golden
-golden: ## Rewrite the golden files after a change that was meant
-	@go test ./test -run '^Test(StacksMatchTheirGoldenFiles|WhatHoldsDataKeepsItsAddress)$$' -update
+golden: ## Rewrite the golden files and the table of settings after a change that was meant
+	@go test ./test -run '^Test(StacksMatchTheirGoldenFiles|WhatHoldsDataKeepsItsAddress|EverySettingIsDocumented)$$' -update
 
 .PHONY: bench
-bench: build ## Measure the start of a synth against the plain start, and each stack
-	@go test ./test -run '^$$' -bench . -benchtime 1x -timeout 20m
+bench: setup build ## Measure synth, apply and destroy of the stacks and the hot path; the numbers go to build/bench
+	@go test ./test ./test/local -p 1 -run '^$$' -bench . -benchtime 1x -timeout 20m
+	@cd tools/preprocessbench && go test -run '^$$' -bench . -benchtime 1x
+	@go run ./test/results/table
 
 .PHONY: deploy
 deploy: settings ## Deploy an environment: make deploy ENV=dev; CI=1 asks nothing
@@ -97,16 +104,25 @@ deploy: settings ## Deploy an environment: make deploy ENV=dev; CI=1 asks nothin
 	  terraform -chdir=cdktf.out/stacks/$(ENV) init -input=false && terraform -chdir=cdktf.out/stacks/$(ENV) apply; fi
 
 .PHONY: destroy
-destroy: settings ## Destroy an environment: make destroy ENV=dev; CI=1 asks nothing
-	@if command -v cdktf >/dev/null; then cdktf destroy $(ENV) --skip-provider-lock $(if $(CI),--auto-approve); else \
-	  terraform -chdir=cdktf.out/stacks/$(ENV) init -input=false && terraform -chdir=cdktf.out/stacks/$(ENV) destroy $(if $(CI),-auto-approve); fi
+destroy: synthesized ## Destroy an environment with its data: make destroy ENV=dev DESTROY_DATA=dev; CI=1 asks nothing
+	@build/shopstream doctor --env "$(ENV)" --destroy-data "$(DESTROY_DATA)"
+	@# The plan holds secrets: it goes when it was applied, or not.
+	@terraform="terraform -chdir=cdktf.out/stacks/$(ENV)"; plan=$$(mktemp); trap 'rm -f "$$plan"' EXIT; \
+	$$terraform init -input=false; \
+	$$terraform plan -destroy -input=false -out="$$plan"; \
+	$$terraform show -json "$$plan" | build/shopstream plan-guard --destroy-all -; \
+	[ -n "$(CI)" ] || { read -rp "Destroy all of this? Only yes is taken for it: " answer && [ "$$answer" = yes ]; } || { echo "nothing was destroyed" >&2; exit 1; }; \
+	$$terraform apply "$$plan"
 
 .PHONY: settings
-settings: build
+settings: synthesized
+	@build/shopstream doctor --env "$(ENV)"
+
+.PHONY: synthesized
+synthesized: build
 	@[ -n "$(ENV)" ] || { echo "ENV is required, such as ENV=dev" >&2; exit 2; }
 	@[ "$(ENV)" != local ] || { echo "the stack local lives in the demo; run make demo" >&2; exit 2; }
 	@SHOPSTREAM_STACKS="$(ENV)" build/infrastructure
-	@build/shopstream doctor --env "$(ENV)"
 
 .PHONY: clean
 clean: ## Remove what was built, installed and written

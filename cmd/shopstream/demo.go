@@ -113,7 +113,7 @@ func removeIfThere(path string) error {
 // run is the whole round. It checks all that can be wrong before it starts
 // anything, and clears up whatever happens.
 func (d *demo) run(ctx context.Context) (err error) {
-	if err := errors.Join(missing(ctx, d.root)...); err != nil {
+	if err := errors.Join(missing(ctx, machine(d.root))...); err != nil {
 		return fmt.Errorf("this machine lacks:\n%w\nshopstream doctor tells more", err)
 	}
 	if d.listen, err = emulator.Reserve(d.listen); err != nil {
@@ -266,6 +266,7 @@ func (d *demo) deploy(ctx context.Context, report func(done, total int)) error {
 func (d *demo) register(ctx context.Context) error {
 	client := dynamodb.NewFromConfig(d.aws.Config())
 	for _, shop := range d.shops {
+		shop.Salt = event.NewSalt()
 		item, err := attributevalue.MarshalMap(shop)
 		if err != nil {
 			return err

@@ -2,16 +2,13 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
-	"maps"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -22,132 +19,150 @@ import (
 	"github.com/shopstream/shopstream/internal/asset"
 )
 
-// need is something that this machine must have.
-type need struct {
-	name    string
-	command []string // prints a version
-	version string   // the range that works
-	path    string   // a file, for what has no version
-	mend    string
+// check looks for something that must be there, and changes nothing.
+type check struct {
+	name string
+	run  func(ctx context.Context) (found string, err error)
+	mend string
 }
 
-func needs(root string) []need {
-	return []need{
-		{name: "Go", command: []string{"go", "version"}, version: ">=1.26.0", mend: "install it from https://go.dev/dl"},
-		{name: "Node.js", command: []string{"node", "--version"}, version: ">=18.0.0", mend: "install Node.js 20 or 22 from https://nodejs.org"},
-		{name: "Python", command: []string{"python3", "--version"}, version: ">=3.10.0", mend: "install Python 3.10 or newer from https://python.org"},
-		{name: "Terraform", command: []string{"terraform", "version"}, version: ">=1.10.0", mend: "install it from https://developer.hashicorp.com/terraform/install"},
-		{name: "emulated AWS", path: filepath.Join(root, ".venv", "bin", "ministack"), mend: "run make setup"},
-		{name: "DuckDB", path: filepath.Join(root, ".venv", "bin", "duckdb"), mend: "run make setup"},
-		{name: "the program", path: filepath.Join(root, "build", "infrastructure"), mend: "run make build"},
-		{name: "the collector", path: filepath.Join(root, "build", "collector"), mend: "run make build"},
-		{name: "the functions", path: filepath.Join(root, "build", "functions", string(asset.Host), "preprocess.zip"), mend: "run make build"},
+// notChecked is the error of a check that could not look.
+type notChecked struct{ reason string }
+
+func (e notChecked) Error() string { return "not checked: " + e.reason }
+
+// machine is what this machine must have.
+func machine(root string) []check {
+	return []check{
+		program("Go", ">=1.26.0", "install it from https://go.dev/dl", "go", "version"),
+		program("Node.js", ">=18.0.0", "install Node.js 20 or 22 from https://nodejs.org", "node", "--version"),
+		program("Python", ">=3.10.0", "install Python 3.10 or newer from https://python.org", "python3", "--version"),
+		program("Terraform", ">=1.11.0", "install it from https://developer.hashicorp.com/terraform/install", "terraform", "version"),
+		file("emulated AWS", "run make setup", root, ".venv", "bin", "ministack"),
+		file("DuckDB", "run make setup", root, ".venv", "bin", "duckdb"),
+		file("the program", "run make build", root, "build", "infrastructure"),
+		file("the collector", "run make build", root, "build", "collector"),
+		file("the functions", "run make build", root, "build", "functions", string(asset.Host), "preprocess.zip"),
 	}
+}
+
+func file(name, mend string, path ...string) check {
+	return check{name, func(context.Context) (string, error) {
+		if _, err := os.Stat(filepath.Join(path...)); err != nil {
+			return "", errors.New("not there")
+		}
+		return "there", nil
+	}, mend}
 }
 
 var versionNumber = regexp.MustCompile(`\d+\.\d+(\.\d+)?`)
 
-// check returns what was found, or what is missing with its mend.
-func (n need) check(ctx context.Context) (string, error) {
-	if n.path != "" {
-		if _, err := os.Stat(n.path); err != nil {
-			return "", fmt.Errorf("%s: not there; %s", n.name, n.mend)
+// program must print a version that is in a range.
+func program(name, versions, mend string, command ...string) check {
+	return check{name, func(ctx context.Context) (string, error) {
+		cmd := exec.CommandContext(ctx, command[0], command[1:]...)
+		cmd.Env = append(os.Environ(), "CHECKPOINT_DISABLE=1", "GOTOOLCHAIN=local")
+		out, err := cmd.Output()
+		if err != nil {
+			return "", fmt.Errorf("%q fails (%w)", strings.Join(command, " "), err)
 		}
-		return "there", nil
-	}
-	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, n.command[0], n.command[1:]...)
-	cmd.Env = append(os.Environ(), "CHECKPOINT_DISABLE=1", "GOTOOLCHAIN=local")
-	out, err := cmd.Output()
-	if err != nil {
-		return "", fmt.Errorf("%s: %q fails (%w); %s", n.name, strings.Join(n.command, " "), err, n.mend)
-	}
-	found := versionNumber.FindString(string(out))
-	version, err := semver.NewVersion(found)
-	if err != nil {
-		return "", fmt.Errorf("%s: %q prints no version; %s", n.name, strings.Join(n.command, " "), n.mend)
-	}
-	allowed, err := semver.NewConstraint(n.version)
-	if err != nil {
-		panic(err) // the ranges are ours
-	}
-	if !allowed.Check(version) {
-		return "", fmt.Errorf("%s: got %s, need %s; %s", n.name, found, n.version, n.mend)
-	}
-	return found, nil
+		found := versionNumber.FindString(string(out))
+		version, err := semver.NewVersion(found)
+		if err != nil {
+			return "", fmt.Errorf("%q prints no version", strings.Join(command, " "))
+		}
+		allowed, err := semver.NewConstraint(versions)
+		if err != nil {
+			panic(err) // the ranges are ours
+		}
+		if !allowed.Check(version) {
+			return "", fmt.Errorf("got %s, need %s", found, versions)
+		}
+		return found, nil
+	}, mend}
 }
 
-// missing are the needs that this machine does not meet.
-func missing(ctx context.Context, root string) (errs []error) {
-	for _, n := range needs(root) {
-		if _, err := n.check(ctx); err != nil {
-			errs = append(errs, err)
+// try runs a check, but not for ever.
+func (c check) try(ctx context.Context) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	defer cancel()
+	return c.run(ctx)
+}
+
+// missing are the checks that fail, each with its mend.
+func missing(ctx context.Context, checks []check) (errs []error) {
+	for _, c := range checks {
+		if _, err := c.try(ctx); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w; %s", c.name, err, c.mend))
 		}
 	}
 	return errs
 }
 
+// examine prints what each check finds. Its error is that some fail; one that
+// could not look doesn't.
+func examine(ctx context.Context, out io.Writer, checks []check) error {
+	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	lacking := 0
+	for _, c := range checks {
+		found, err := c.try(ctx)
+		var unknown notChecked
+		switch {
+		case err == nil:
+			fmt.Fprintf(table, "✓\t%s\t%s\n", c.name, found)
+		case errors.As(err, &unknown):
+			fmt.Fprintf(table, "?\t%s\t%s\n", c.name, unknown)
+		default:
+			lacking++
+			fmt.Fprintf(table, "✗\t%s\t%s; %s\n", c.name, err, c.mend)
+		}
+	}
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	if lacking > 0 {
+		return fmt.Errorf("%d of %d needs are not met", lacking, len(checks))
+	}
+	return nil
+}
+
 func doctorCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "doctor",
-		Short: "Say what this machine lacks, and how to get it",
-		Long: `Doctor looks for what the demo needs. With --env it also looks for the settings of
-that environment's stack, which Terraform takes as TF_VAR_… from the environment, as
-"doppler run -- make deploy ENV=prod" hands them over.`,
+		Short: "Say what this machine or an environment lacks, and how to get it",
+		Long: `Doctor looks for what the demo needs on this machine. With --env it looks for what
+an environment needs before a deploy, or an account's stack: its settings, which
+Terraform takes as TF_VAR_… from the environment (docs/settings.md); credentials of its
+account; and in that account the state's bucket, the collector's image, what an
+account has one of, and AWS's quotas. It changes nothing.
+
+The exit status is 1 when something is lacking. What can't be looked at is told,
+and isn't taken for lacking.`,
 		Args: cobra.NoArgs,
 	}
-	environment := cmd.Flags().String("env", "", "environment whose settings to look for, such as prod; synthesized before")
+	environment := cmd.Flags().String("env", "", "environment or stack to look at, such as prod; synthesized before")
+	destroy := cmd.Flags().String("destroy-data", "", "ask instead whether --env may be destroyed with its data, which has to be named here again")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		root, err := asset.Root()
 		if err != nil {
 			return err
 		}
-		if *environment != "" {
-			return missingSettings(filepath.Join(root, "cdktf.out", "stacks", *environment, "cdk.tf.json"), *environment)
-		}
-		table := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
-		defer table.Flush()
-		lacking := 0
-		for _, n := range needs(root) {
-			found, err := n.check(cmd.Context())
-			if err != nil {
-				lacking++
-				fmt.Fprintf(table, "✗\t%s\t%s\n", n.name, strings.TrimPrefix(err.Error(), n.name+": "))
-				continue
+		destroying := cmd.Flags().Changed("destroy-data")
+		if *environment == "" {
+			if destroying {
+				return errors.New("--destroy-data needs --env")
 			}
-			fmt.Fprintf(table, "✓\t%s\t%s\n", n.name, found)
+			return examine(cmd.Context(), cmd.OutOrStdout(), machine(root))
 		}
-		if lacking > 0 {
-			return fmt.Errorf("%d of %d needs are not met", lacking, len(needs(root)))
+		stack, err := readPlanned(filepath.Join(root, "cdktf.out", "stacks", *environment, "cdk.tf.json"), *environment)
+		if err != nil {
+			return err
 		}
-		return nil
+		checks := stack.ready()
+		if destroying {
+			checks = stack.destroyable(*destroy)
+		}
+		return examine(cmd.Context(), cmd.OutOrStdout(), checks)
 	}
 	return cmd
-}
-
-// missingSettings reports the variables of a stack that nothing sets, all at once.
-func missingSettings(stackFile, environment string) error {
-	b, err := os.ReadFile(stackFile)
-	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("environment %q is not synthesized; run make synth, or take one of those in cdktf.out/stacks", environment)
-	} else if err != nil {
-		return err
-	}
-	var stack struct {
-		Variable map[string]struct {
-			Description string
-			Default     json.RawMessage
-		}
-	}
-	if err := json.Unmarshal(b, &stack); err != nil {
-		return fmt.Errorf("decode %s: %w", stackFile, err)
-	}
-	var errs []error
-	for _, name := range slices.Sorted(maps.Keys(stack.Variable)) {
-		if variable := stack.Variable[name]; variable.Default == nil && os.Getenv("TF_VAR_"+name) == "" {
-			errs = append(errs, fmt.Errorf("TF_VAR_%s is required: %s", name, variable.Description))
-		}
-	}
-	return errors.Join(errs...)
 }

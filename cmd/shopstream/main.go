@@ -1,5 +1,6 @@
 // Command shopstream is the operator's tool: it shows the pipeline at work on
-// this machine, makes traffic, balances the ledger and says what is missing.
+// this machine, makes traffic, balances the ledger, keeps the shops, takes stored
+// events through again, forgets visitors and says what is missing.
 package main
 
 import (
@@ -21,11 +22,12 @@ func main() {
 	defer stop()
 	root := &cobra.Command{
 		Use:           "shopstream",
-		Short:         "Show, load and check a Shopstream pipeline",
+		Short:         "Show, load, check and operate a Shopstream pipeline",
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(demoCommand(), simulateCommand(), ledgerCommand(), doctorCommand(), planGuardCommand())
+	root.AddCommand(demoCommand(), simulateCommand(), ledgerCommand(), shopsCommand(), replayCommand(), eraseCommand(),
+		doctorCommand(), planGuardCommand())
 	root.CompletionOptions.HiddenDefaultCmd = true
 	if err := root.ExecuteContext(ctx); err != nil {
 		if ctx.Err() != nil && errors.Is(err, context.Canceled) {

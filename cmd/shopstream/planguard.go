@@ -20,6 +20,7 @@ const refused = 2
 type planGuard struct {
 	stackFile           string
 	destroyData, public []string
+	destroyAll          bool
 }
 
 func planGuardCommand() *cobra.Command {
@@ -48,6 +49,7 @@ and 1 for one that can't be judged.`,
 	}
 	cmd.Flags().StringVar(&g.stackFile, "stack", "", "the stack that was planned, cdktf.out/stacks/NAME/cdk.tf.json: policies that the plan doesn't know yet are read in it")
 	cmd.Flags().StringArrayVar(&g.destroyData, "destroy-data", nil, "`ADDRESS` of what the plan may destroy or make anew; repeatable")
+	cmd.Flags().BoolVar(&g.destroyAll, "destroy-all", false, "let the plan destroy all data, but for what would refuse halfway through; make destroy sets it once the environment was named")
 	cmd.Flags().StringArrayVar(&g.public, "public", nil, "`ADDRESS` of what the plan may open to the public; repeatable")
 	return cmd
 }
@@ -58,7 +60,7 @@ func (g planGuard) judge(planFile string, in io.Reader, out io.Writer) (int, err
 	if err != nil {
 		return 0, err
 	}
-	options := guardrails.PlanOptions{DestroyData: g.destroyData, Public: g.public}
+	options := guardrails.PlanOptions{DestroyData: g.destroyData, DestroyAll: g.destroyAll, Public: g.public}
 	if g.stackFile != "" {
 		if options.StackJSON, err = os.ReadFile(g.stackFile); err != nil {
 			return 0, err

@@ -58,6 +58,7 @@ func TestPlanGuardExits(t *testing.T) {
 		"0 for a plan that may be applied":         {[]string{pass}, 0},
 		"2 for one that is refused":                {[]string{fail}, 2},
 		"2 for a name that the plan doesn't touch": {[]string{pass, "--destroy-data", "aws_kinesis_stream.events"}, 2},
+		"2 for one that destroys all and more":     {[]string{fail, "--destroy-all"}, 2},
 		"2 for a policy that the stack opens":      {[]string{unknown, "--stack", filepath.Join(planFixtures, "unknown_stack.json")}, 2},
 		"1 for one that isn't there":               {[]string{"nowhere.json"}, 1},
 		"1 for one that is no plan":                {[]string{"planguard.go"}, 1},

@@ -25,15 +25,15 @@ func Between[N cmp.Ordered](field string, v, lo, hi N) error {
 }
 
 // OneOf reports a value that is not among the allowed ones.
-func OneOf[S ~string](field string, v S, allowed ...S) error {
+func OneOf[V comparable](field string, v V, allowed ...V) error {
 	if slices.Contains(allowed, v) {
 		return nil
 	}
 	words := make([]string, len(allowed))
 	for i, a := range allowed {
-		words[i] = string(a)
+		words[i] = fmt.Sprint(a)
 	}
-	return fmt.Errorf("%s must be one of %s, got %q", field, strings.Join(words, ", "), v)
+	return fmt.Errorf("%s must be one of %s, got %#v", field, strings.Join(words, ", "), v)
 }
 
 // That reports a field of which ok, in words, does not hold.

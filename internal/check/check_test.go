@@ -26,6 +26,7 @@ func TestEachWordPassesWhatItAllowsAndNamesWhatItDoesNot(t *testing.T) {
 		{"none of the allowed", OneOf("Mode", "canary", "rolling", "bluegreen"), `Mode must be one of rolling, bluegreen, got "canary"`},
 		{"nothing", OneOf("Mode", "", "rolling"), `Mode must be one of rolling, got ""`},
 		{"a word of its own type", OneOf("Platform", platform("x86"), platform("arm64"), "amd64"), `Platform must be one of arm64, amd64, got "x86"`},
+		{"a number that is none of the allowed", OneOf("Days", 4, 3, 5), "Days must be one of 3, 5, got 4"},
 		{"what holds", That(true, "Min must be at most Max"), ""},
 		{"what does not hold", That(false, "Min must be at most Max, got %d and %d", 3, 2), "Min must be at most Max, got 3 and 2"},
 	} {

@@ -6,6 +6,7 @@ package emulator
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -31,6 +32,7 @@ type AWS struct {
 	MiniStack string // URL
 	Moto      string // URL
 	Region    string
+	secret    string // that visitor ids are made with
 	group     *process.Group
 	programs  []*process.Process
 	plugins   string // folder in which Terraform keeps providers
@@ -62,6 +64,7 @@ func Start(ctx context.Context, o Options) (*AWS, error) {
 		MiniStack: fmt.Sprintf("http://127.0.0.1:%d", ports[0]),
 		Moto:      fmt.Sprintf("http://127.0.0.1:%d", ports[1]),
 		Region:    o.Region,
+		secret:    rand.Text() + rand.Text(),
 		group:     o.Group,
 		plugins:   filepath.Join(o.Root, "build", "terraform-plugins"),
 	}
@@ -142,7 +145,8 @@ func (a *AWS) Terraform(ctx context.Context, stackDir string, args ...string) er
 func (a *AWS) terraformEnvironment() []string {
 	env := append(a.environment(a.Moto), "CHECKPOINT_DISABLE=1", "TF_IN_AUTOMATION=1", "TF_INPUT=0",
 		"TF_VAR_ministack_endpoint="+a.MiniStack, "TF_VAR_moto_endpoint="+a.Moto,
-		"TF_VAR_collector_image=collector@local") // runs as a process: no image is pulled
+		"TF_VAR_collector_image=collector@local", // runs as a process: no image is pulled
+		"TF_VAR_visitor_secret="+a.secret)
 	if os.Getenv("TF_CLI_CONFIG_FILE") == "" && os.Getenv("TF_PLUGIN_CACHE_DIR") == "" {
 		// The provider has 700 MB: it is downloaded once, not with each run.
 		env = append(env, "TF_PLUGIN_CACHE_DIR="+a.plugins, "TF_PLUGIN_CACHE_MAY_BREAK_DEPENDENCY_LOCK_FILE=true")
@@ -199,7 +203,8 @@ func (a *AWS) Destroy(ctx context.Context, stackDir string) error {
 }
 
 // RunCollector runs the collector as ECS would: with the environment of its
-// task definition. It listens on listen instead of on the container's port.
+// task definition. It listens on listen instead of on the container's port, and
+// for Prometheus on any.
 func (a *AWS) RunCollector(ctx context.Context, binary, taskDefinition, listen string) (*process.Process, string, error) {
 	cfg := a.Config()
 	cfg.BaseEndpoint = &a.Moto
@@ -218,7 +223,7 @@ func (a *AWS) RunCollector(ctx context.Context, binary, taskDefinition, listen s
 	if err != nil {
 		return nil, "", err
 	}
-	p, err := a.group.Start(process.Command{Name: "collector", Args: []string{binary}, Env: append(env, "LISTEN="+address)})
+	p, err := a.group.Start(process.Command{Name: "collector", Args: []string{binary}, Env: append(env, "LISTEN="+address, "METRICS_LISTEN=127.0.0.1:0")})
 	if err != nil {
 		return nil, "", err
 	}

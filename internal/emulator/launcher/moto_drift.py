@@ -11,7 +11,12 @@ leaves out:
 - of a network load balancer: whether its groups' rules hold for private links;
 - the tags of a scalable target. It has no operation that lists them.
 
+A rule of a network ACL that is not there, as when a delete is sent again
+because its answer was lost, cannot be deleted: AWS says that it is not found,
+stock moto has an internal error.
+
 Docs: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_SecurityGroupRule.html,
+https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html,
 https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Service.html,
 https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_SetSecurityGroups.html,
 https://docs.aws.amazon.com/autoscaling/application/APIReference/API_ListTagsForResource.html
@@ -21,6 +26,8 @@ import inspect
 import json
 
 from moto.applicationautoscaling.responses import ApplicationAutoScalingResponse as ScalingResponse
+from moto.ec2.exceptions import EC2ClientError
+from moto.ec2.models.network_acls import NetworkAclBackend
 from moto.ec2.models.security_groups import SecurityGroupRule
 from moto.ecs.responses import EC2ContainerServiceResponse as ContainerResponse
 from moto.elbv2.responses import ELBV2Response as BalancerResponse
@@ -42,6 +49,9 @@ def install():
     _stock_rule = patching.replace(SecurityGroupRule, "__init__", rule, RULE_PARAMETERS)
     _rule_signature = inspect.signature(_stock_rule)
     SecurityGroupRule.description = property(rule_description)
+    global _stock_delete_entry
+    _stock_delete_entry = patching.replace(
+        NetworkAclBackend, "delete_network_acl_entry", delete_entry, ["self", "network_acl_id", "rule_number", "egress"])
     global _stock_create_service
     _stock_create_service = patching.replace(ContainerResponse, "create_service", create_service, SELF)
     global _stock_set_security_groups
@@ -51,6 +61,13 @@ def install():
     ScalingResponse.list_tags_for_resource = list_tags_of_target
     ScalingResponse.tag_resource = tag_target
     ScalingResponse.untag_resource = untag_target
+
+
+def delete_entry(self, network_acl_id, rule_number, egress):
+    try:
+        return _stock_delete_entry(self, network_acl_id, rule_number, egress)
+    except StopIteration:
+        raise EC2ClientError("InvalidNetworkAclEntry.NotFound", f"The network ACL entry {rule_number} does not exist") from None
 
 
 def rule(self, *arguments, **named):

@@ -32,6 +32,15 @@ class SecurityGroupRules(unittest.TestCase):
         return self.ec2.create_security_group(GroupName=unique("group"), Description="a group", VpcId=self.vpc)["GroupId"]
 
 
+class NetworkAcls(unittest.TestCase):
+    def test_a_rule_that_is_not_there_is_not_found_when_it_is_deleted(self):
+        ec2 = moto.client("ec2")
+        vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+        acl = ec2.create_network_acl(VpcId=vpc)["NetworkAcl"]["NetworkAclId"]
+        with self.assertRaisesRegex(ec2.exceptions.ClientError, "InvalidNetworkAclEntry.NotFound"):
+            ec2.delete_network_acl_entry(NetworkAclId=acl, RuleNumber=100, Egress=False)
+
+
 class Balancers(unittest.TestCase):
     def test_a_load_balancer_tells_whether_its_groups_hold_for_private_links(self):
         ec2, balancers = moto.client("ec2"), moto.client("elbv2")
