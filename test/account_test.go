@@ -671,11 +671,10 @@ func TestAccountConstructsReportEveryBadProp(t *testing.T) {
 	_, state := delivery.NewState(nil, "state", delivery.StateProps{Protect: true, DeleteObjects: true})
 	_, github := delivery.NewGitHub(nil, "github", delivery.GitHubProps{})
 	_, images := delivery.NewImages(nil, "images", delivery.ImagesProps{Keep: 1, Protect: true, DeleteObjects: true})
-	_, ci := delivery.NewCI(nil, "ci", delivery.CIProps{Repository: "*/*", ApplyEnvironment: "a*", PlanEnvironment: "a*"})
+	_, ci := delivery.NewCI(nil, "ci", delivery.CIProps{Repository: "*/*"})
 	_, trail := account.NewTrail(nil, "trail", account.TrailProps{Unwatched: []string{"logs-"}, RetentionDays: 90, Protect: true, DeleteObjects: true})
 	_, gateway := account.NewGatewayLogs(nil, "gateway", account.GatewayLogsProps{})
 	_, costs := account.NewCosts(nil, "costs", account.CostsProps{AnomalyUSD: -1})
-	_, detector := account.NewDetector(nil, "detector", account.DetectorProps{Frequency: "DAILY", Features: []string{"X"}})
 	_, recorder := account.NewRecorder(nil, "recorder", account.RecorderProps{RetentionDays: 90, Protect: true, DeleteObjects: true})
 	_, lake := account.NewDataLake(nil, "lake", account.DataLakeProps{})
 	for _, c := range []struct {
@@ -685,11 +684,10 @@ func TestAccountConstructsReportEveryBadProp(t *testing.T) {
 		{state, []string{`state "state"`, "Account.ID is required", "Account.Region is required", "DeleteObjects must be false where Protect is true"}},
 		{github, []string{`github "github"`, "Account.ID is required"}},
 		{images, []string{`images "images"`, "Name is required", "Key is required", "Keep must be 2 to 1000, got 1", "DeleteObjects must be false where Protect is true"}},
-		{ci, []string{`ci "ci"`, "Account.ID is required", "Account.Region is required", "Stack is required", "GitHub is required", "State is required", `got "*/*"`, "ApplyEnvironment must be letters", "PlanEnvironment must be letters", "PlanEnvironment must differ"}},
+		{ci, []string{`ci "ci"`, "Account.ID is required", "Account.Region is required", "Stack is required", "GitHub is required", "State is required", `got "*/*"`, "Stack must be letters"}},
 		{trail, []string{`trail "trail"`, "Name is required", "Account.ID is required", "Account.Region is required", "Bucket is required", "Key is required", "Watched is required with Unwatched", "RetentionDays must be 91 to 3650, got 90", "DeleteObjects must be false"}},
 		{gateway, []string{`gateway logs "gateway"`, "Name is required", "Boundary is required"}},
 		{costs, []string{`costs "costs"`, "Name is required", "Environments is required", "Email is required", "AnomalyUSD must be 1 to 1000000, got -1"}},
-		{detector, []string{`detector "detector"`, `Frequency must be one of FIFTEEN_MINUTES, ONE_HOUR, SIX_HOURS, got "DAILY"`, `Features must be one of S3_DATA_EVENTS`}},
 		{recorder, []string{`recorder "recorder"`, "Name is required", "Bucket is required", "Key is required", "RetentionDays must be 91 to 3650, got 90", "DeleteObjects must be false"}},
 		{lake, []string{`data lake "lake"`, "Admins is required"}},
 	} {

@@ -8,58 +8,85 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/shopstream/shopstream/test/results"
 )
 
 const (
 	benchRuns     = 5
 	maxStartRatio = 0.45
+	maxStack      = 2 * time.Second // of CPU time, for a stack after the start
 )
 
-// BenchmarkSynth measures the CPU time of a synth over all of its processes:
-// the start, which loads the packages and writes no stack, fast against plain,
-// and what each stack and resource adds to a fast start. Run it alone and once:
+// BenchmarkStart measures the CPU time of a synth's start over all of its
+// processes, which loads the packages and writes no stack: fast against plain.
+// Run it alone and once:
 //
-//	go test ./test -run '^$' -bench '^BenchmarkSynth$' -benchtime 1x
-func BenchmarkSynth(b *testing.B) {
+//	go test ./test -run '^$' -bench '^BenchmarkStart$' -benchtime 1x
+func BenchmarkStart(b *testing.B) {
 	program := buildProgram(b)
 	checkNodeIsMeasured(b, program)
 
 	// Alternating, so that whatever else the machine does slows both.
 	fastOut, plainOut := b.TempDir(), b.TempDir()
-	run := func(out, mode, stacks string) time.Duration {
-		return cpu(runProgram(b, program, "CDKTF_OUTDIR="+out, "SHOPSTREAM_KERNEL="+mode, "SHOPSTREAM_STACKS="+stacks))
-	}
 	var fast, plain []time.Duration
 	for i := range benchRuns + 1 {
-		f, p := run(fastOut, "fast", ""), run(plainOut, "plain", "")
+		f, _ := synthesize(b, program, fastOut, "fast", "")
+		p, _ := synthesize(b, program, plainOut, "plain", "")
 		if i > 0 { // the first run fills the caches
 			fast, plain = append(fast, f), append(plain, p)
 		}
 	}
 	wantSameTree(b, fastOut, plainOut)
-	start, ratio := median(fast), median(fast).Seconds()/median(plain).Seconds()
-	fmt.Printf("\n%-18s %9s\n", "CPU time", "seconds")
-	fmt.Printf("%-18s %9.2f\n", "start, plain", median(plain).Seconds())
-	fmt.Printf("%-18s %9.2f   ratio %.2f, at most %.2f\n\n", "start, fast", start.Seconds(), ratio, maxStartRatio)
-	b.ReportMetric(ratio, "start-ratio")
+	ratio := median(fast).Seconds() / median(plain).Seconds()
 	if ratio > maxStartRatio {
 		b.Errorf("a fast start takes %.2f of a plain one's CPU time, want at most %.2f", ratio, maxStartRatio)
 	}
+	results.Write(b,
+		results.Result{Name: "cpu", Value: median(plain).Seconds(), Unit: "s", Input: "plain"},
+		results.Result{Name: "cpu", Value: median(fast).Seconds(), Unit: "s", Input: "fast"},
+		results.Result{Name: "fast-to-plain", Value: ratio, Unit: "ratio", Input: "cpu"},
+	)
+}
 
-	fmt.Printf("%-18s %9s %10s %12s\n", "after the start", "seconds", "resources", "ms/resource")
-	for _, stack := range []string{"local", "dev", "staging", "prod"} {
-		out := b.TempDir()
-		var times []time.Duration
-		for range benchRuns {
-			times = append(times, run(out, "fast", stack))
-		}
-		resources := countResources(b, filepath.Join(out, "stacks", stack, "cdk.tf.json"))
-		added := median(times) - start
-		perResource := added.Seconds() * 1000 / float64(resources)
-		fmt.Printf("%-18s %9.2f %10d %12.2f\n", stack, added.Seconds(), resources, perResource)
-		b.ReportMetric(perResource, stack+"-ms/resource")
+// BenchmarkStack measures what each stack takes to synthesize, and what it adds
+// to the CPU time of a start. Run it alone and once:
+//
+//	go test ./test -run '^$' -bench '^BenchmarkStack$' -benchtime 1x
+func BenchmarkStack(b *testing.B) {
+	program := buildProgram(b)
+	synthesize(b, program, b.TempDir(), "fast", "") // fills the caches
+	var starts []time.Duration
+	for range benchRuns {
+		start, _ := synthesize(b, program, b.TempDir(), "fast", "")
+		starts = append(starts, start)
 	}
-	fmt.Println()
+	var measured []results.Result
+	for _, stack := range []string{"local", "dev", "staging", "prod", "bootstrap-prod", "account-prod"} {
+		out := b.TempDir()
+		var cpus, walls []time.Duration
+		for range benchRuns {
+			cpu, wall := synthesize(b, program, out, "fast", stack)
+			cpus, walls = append(cpus, cpu), append(walls, wall)
+		}
+		added := median(cpus) - median(starts)
+		if added > maxStack {
+			b.Errorf("%s takes %v of CPU time after the start, want at most %v", stack, added, maxStack)
+		}
+		measured = append(measured,
+			results.Result{Name: "resources", Value: countResources(b, filepath.Join(out, "stacks", stack, "cdk.tf.json")), Unit: "count", Input: stack},
+			results.Result{Name: "synth", Value: median(walls).Seconds(), Unit: "s", Input: stack},
+			results.Result{Name: "cpu-after-start", Value: added.Seconds(), Unit: "s", Input: stack},
+		)
+	}
+	results.Write(b, measured...)
+}
+
+// synthesize writes stacks to out, and returns the CPU time and the time of that.
+func synthesize(b *testing.B, program, out, mode, stacks string) (cpu, wall time.Duration) {
+	begin := time.Now()
+	end := runProgram(b, program, "CDKTF_OUTDIR="+out, "SHOPSTREAM_KERNEL="+mode, "SHOPSTREAM_STACKS="+stacks)
+	return cpuOf(end), time.Since(begin)
 }
 
 // checkNodeIsMeasured has Node tell its own CPU time once: a process that isn't
@@ -74,7 +101,7 @@ func checkNodeIsMeasured(b *testing.B, program string) {
 	if err := os.WriteFile(meter, []byte(source), 0o600); err != nil {
 		b.Fatal(err)
 	}
-	total := cpu(runProgram(b, program, "CDKTF_OUTDIR="+dir, "SHOPSTREAM_STACKS=", fmt.Sprintf("NODE_OPTIONS=--require %q", meter)))
+	total := cpuOf(runProgram(b, program, "CDKTF_OUTDIR="+dir, "SHOPSTREAM_STACKS=", fmt.Sprintf("NODE_OPTIONS=--require %q", meter)))
 	lines, err := os.Open(file)
 	if err != nil {
 		b.Fatal(err)
@@ -93,14 +120,14 @@ func checkNodeIsMeasured(b *testing.B, program string) {
 	}
 }
 
-// cpu is the time of a process and of those that it waited for.
-func cpu(end *os.ProcessState) time.Duration { return end.UserTime() + end.SystemTime() }
+// cpuOf is the time of a process and of those that it waited for.
+func cpuOf(end *os.ProcessState) time.Duration { return end.UserTime() + end.SystemTime() }
 
 func median(times []time.Duration) time.Duration {
 	return slices.Sorted(slices.Values(times))[len(times)/2]
 }
 
-func countResources(b *testing.B, file string) (count int) {
+func countResources(b *testing.B, file string) (count float64) {
 	var stack struct {
 		Resource map[string]map[string]json.RawMessage `json:"resource"`
 	}
@@ -112,7 +139,7 @@ func countResources(b *testing.B, file string) (count int) {
 		b.Fatalf("%s: %v", file, err)
 	}
 	for _, named := range stack.Resource {
-		count += len(named)
+		count += float64(len(named))
 	}
 	return count
 }

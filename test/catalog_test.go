@@ -308,7 +308,7 @@ func TestWorkgroup(t *testing.T) {
 		}
 	})
 	t.Run("encrypts answers into the account's bucket", func(t *testing.T) {
-		if c.Result.Location != "s3://test-lake/queries/" || c.Result.Owner != "123456789012" || c.Result.Encryption.Option != "SSE_KMS" || !strings.HasPrefix(c.Result.Encryption.Key, "${aws_kms_key.key_this") {
+		if !strings.HasPrefix(c.Result.Location, "s3://${aws_s3_bucket.bucket_this") || !strings.HasSuffix(c.Result.Location, ".id}/queries/") || c.Result.Owner != "123456789012" || c.Result.Encryption.Option != "SSE_KMS" || !strings.HasPrefix(c.Result.Encryption.Key, "${aws_kms_key.key_this") {
 			t.Errorf("got %+v", c.Result)
 		}
 	})
@@ -400,7 +400,7 @@ func TestLakeReportsEveryBadProp(t *testing.T) {
 		"access logs":   {fail(lake.NewAccessLogs(nil, "x", lake.AccessLogsProps{ExpireAfterDays: -1, Protect: true, DeleteObjects: true})), []string{"Name is required", "Account is required", "ExpireAfterDays must be 1 to 3650, got -1", "DeleteObjects must be false"}},
 		"catalog":       {fail(lake.NewCatalog(nil, "x", lake.CatalogProps{Name: "a-b"})), []string{`digits and underscores, got "a-b"`, "Description is required", "Account.ID is required", "Account.Region is required"}},
 		"JSON table":    {fail(lake.NewJSONTable(nil, "x", lake.JSONTableProps{Prefix: "p", Days: -1})), []string{"Name is required", "Description is required", "Catalog is required", "Bucket is required", `Prefix must end with "/", got "p"`, "Row must be a value of a struct", "Days must be 1 to 3650, got -1"}},
-		"Iceberg table": {fail(lake.NewIcebergTable(nil, "x", lake.IcebergTableProps{SnapshotDays: 999, OrphanDays: 1, Row: 1})), []string{"Name is required", "Catalog is required", "Bucket is required", "Row must be a value of a struct, got int", "Optimizer is required", "SnapshotDays must be 1 to 365, got 999", "OrphanDays must be 3 to 365, got 1"}},
+		"Iceberg table": {fail(lake.NewIcebergTable(nil, "x", lake.IcebergTableProps{Row: 1})), []string{"Name is required", "Catalog is required", "Bucket is required", "Row must be a value of a struct, got int", "Optimizer is required"}},
 		"workgroup":     {fail(lake.NewWorkgroup(nil, "x", lake.WorkgroupProps{ScanLimitGiB: -1})), []string{"Name is required", "Catalog is required", "Results is required", "ScanLimitGiB must be 1 to 102400, got -1"}},
 		"configuration": {fail(lake.NewSecurityConfiguration(nil, "x", lake.SecurityConfigurationProps{})), []string{"Name is required", "Key is required", "LogsKey is required"}},
 		"crawler":       {lake.NewCrawler(nil, "x", lake.CrawlerProps{}), []string{"Name is required", "Catalog is required", "Bucket is required", "Prefix must end", "Security is required"}},

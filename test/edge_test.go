@@ -3,7 +3,9 @@ package test
 import (
 	"encoding/json"
 	"fmt"
+	"os"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -30,7 +32,7 @@ type edge struct {
 // newEdge is whole: a test changes what it looks at.
 func newEdge(kind ingest.FrontKind) edge {
 	e := edge{
-		front:    ingest.FrontProps{Kind: kind, Name: "edge", Account: testAccount, Protect: true},
+		front:    ingest.FrontProps{Kind: kind, Name: "edge", Account: testAccount, Protect: true, Firewall: ingest.FirewallProps{RequestsPerAddress: 3000}},
 		service:  ingest.ServiceProps{Name: "collector", Account: testAccount, RollbackAlarms: *jsii.Strings("errors")},
 		identity: ingest.IdentityProps{Name: "servers", Account: testAccount, Integrators: []string{"erp", "feed"}, Protect: true},
 		tracker:  ingest.TrackerProps{Name: "tracker", Account: testAccount, Protect: true},
@@ -76,8 +78,12 @@ func (e edge) define(t *testing.T, scope cdktf.TerraformStack) error {
 	if err != nil {
 		return err
 	}
+	secret, err := security.NewSecret(scope, "secret", security.SecretProps{Name: "visitors", Description: "makes ids", Key: key})
+	if err != nil {
+		return err
+	}
 	e.service.Collector, err = ingest.NewCollector(scope, "collector", ingest.CollectorProps{
-		Name: "collector", Image: jsii.String("collector@sha256:0"), Account: testAccount, Gateway: gateway, Registry: registry, LogGroup: logs["collector_log"],
+		Name: "collector", Image: jsii.String("collector@sha256:0"), Account: testAccount, Gateway: gateway, Registry: registry, Secret: secret, LogGroup: logs["collector_log"],
 		Repository: "shopstream/collector", Front: e.front.Kind, Identity: identity,
 	})
 	if err != nil {
@@ -194,7 +200,7 @@ func TestFrontAPI(t *testing.T) {
 		if l := listeners["front_link_listener"]; l.Protocol != "TCP" || l.Balancer != "aws_lb.front_link_load_balancer" || l.Action[0].Targets != "aws_lb_target_group.front_link_targets" {
 			t.Errorf("got %+v", l)
 		}
-		if l := listeners["front_load_balancer_listener"]; l.Protocol != "HTTP" || l.Action[0].Targets != "aws_lb_target_group.front_load_balancer_targets" {
+		if l := listeners["front_load_balancer_plain_listener"]; l.Protocol != "HTTP" || l.Action[0].Targets != "aws_lb_target_group.front_load_balancer_targets" {
 			t.Errorf("got %+v", l)
 		}
 	})
@@ -235,10 +241,44 @@ func TestFrontAPIWithADomainEncryptsAllTheWay(t *testing.T) {
 	if domain.Name != collectDomain.Name || domain.Certificate != collectDomain.CertificateARN || domain.Policy != "TLS_1_2" {
 		t.Errorf("got %+v", domain)
 	}
-	if api := resources[struct {
-		Disabled bool `json:"disable_execute_api_endpoint"`
-	}](t, template, "aws_api_gateway_rest_api")["front_api_this"]; !api.Disabled {
+	api := resources[struct {
+		Disabled bool                     `json:"disable_execute_api_endpoint"`
+		Endpoint struct{ Types []string } `json:"endpoint_configuration"`
+	}](t, template, "aws_api_gateway_rest_api")["front_api_this"]
+	if !api.Disabled {
 		t.Error("AWS's own name still answers")
+	}
+	if !reflect.DeepEqual(api.Endpoint.Types, []string{"REGIONAL"}) {
+		t.Errorf("got %v, want an API of the region", api.Endpoint.Types)
+	}
+	mapping := resources[struct {
+		API   string `json:"api_id"`
+		Stage string `json:"stage_name"`
+		Name  string `json:"domain_name"`
+	}](t, template, "aws_api_gateway_base_path_mapping")["front_api_mapping"]
+	if mapping.API != "aws_api_gateway_rest_api.front_api_this" || mapping.Stage != "aws_api_gateway_stage.front_api_live" || mapping.Name != "aws_api_gateway_domain_name.front_api_domain" {
+		t.Errorf("got %+v, want the domain before the stage", mapping)
+	}
+}
+
+func TestFrontAPIBoundsIntegratorsAndCachesAsItIsTold(t *testing.T) {
+	e := newEdge(ingest.FrontAPI)
+	e.front.API.DailyRequests, e.front.API.CacheGB = 1_000_000, "1.6"
+	template := e.synth(t)
+	plan := resources[struct {
+		Quota struct {
+			Limit  int
+			Period string
+		} `json:"quota_settings"`
+	}](t, template, "aws_api_gateway_usage_plan")["front_api_plan"]
+	if plan.Quota.Limit != 1_000_000 || plan.Quota.Period != "DAY" {
+		t.Errorf("got %+v", plan)
+	}
+	stage := resources[struct {
+		Size string `json:"cache_cluster_size"`
+	}](t, template, "aws_api_gateway_stage")["front_api_live"]
+	if stage.Size != "1.6" {
+		t.Errorf("got %+v", stage)
 	}
 }
 
@@ -321,6 +361,7 @@ func TestAPI(t *testing.T) {
 	type integration struct {
 		Type       string
 		URI        string
+		Method     string            `json:"integration_http_method"`
 		Connection string            `json:"connection_id"`
 		Parameters map[string]string `json:"request_parameters"`
 		CacheKey   []string          `json:"cache_key_parameters"`
@@ -381,6 +422,15 @@ func TestAPI(t *testing.T) {
 			if got.Type != "HTTP_PROXY" || got.Connection != "aws_api_gateway_vpc_link.front_link_this" ||
 				!strings.HasPrefix(got.URI, "http://${aws_lb.front_link_load_balancer") || !strings.HasSuffix(got.URI, "}"+path) {
 				t.Errorf("%s: got %+v", name, got)
+			}
+		}
+	})
+	t.Run("leads to nothing that the collector does not serve", func(t *testing.T) {
+		served := collectorRoutes(t)
+		for name, got := range integrations {
+			_, path, _ := strings.Cut(got.URI, "}")
+			if pattern := got.Method + " " + path; !slices.Contains(served, pattern) {
+				t.Errorf("%s: got %q, want one of %q", name, pattern, served)
 			}
 		}
 	})
@@ -495,6 +545,20 @@ func TestAPI(t *testing.T) {
 			t.Errorf("got %+v, want %d parts", got, parts)
 		}
 	})
+}
+
+// collectorRoutes are the patterns of the collector's routes, such as
+// "POST /v1/events": it is a program, so that they are read from its source.
+func collectorRoutes(t *testing.T) (patterns []string) {
+	t.Helper()
+	source, err := os.ReadFile("../constructs/ingest/collector/server.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, found := range regexp.MustCompile(`mux\.HandleFunc\("([^"]+)"`).FindAllStringSubmatch(string(source), -1) {
+		patterns = append(patterns, found[1])
+	}
+	return patterns
 }
 
 func TestAPIAnswersAPageInTheCollectorsForm(t *testing.T) {
@@ -717,6 +781,15 @@ func compact(t *testing.T, raw json.RawMessage) string {
 
 func TestIdentity(t *testing.T) {
 	template := newEdge(ingest.FrontAPI).synth(t)
+	t.Run("gives tokens under a name of its own", func(t *testing.T) {
+		got := resources[struct {
+			Domain string
+			Pool   string `json:"user_pool_id"`
+		}](t, template, "aws_cognito_user_pool_domain")["identity_domain"]
+		if got.Domain != "servers-123456789012" || got.Pool != "aws_cognito_user_pool.identity_this" {
+			t.Errorf("got %+v", got)
+		}
+	})
 	t.Run("holds no users who sign themselves up, and is protected", func(t *testing.T) {
 		got := resources[struct {
 			Protection string `json:"deletion_protection"`
@@ -1050,7 +1123,7 @@ func TestEdgeReportsEveryBadProp(t *testing.T) {
 	_, identity := ingest.NewIdentity(nil, "i", ingest.IdentityProps{Name: "my-aws-pool", Integrators: []string{"erp", "erp", "ERP!"}})
 	_, tracker := ingest.NewTracker(nil, "t", ingest.TrackerProps{Domain: ingest.Domain{CertificateARN: "c"}})
 	_, service := ingest.NewService(nil, "s", ingest.ServiceProps{
-		Deployment: ingest.BlueGreen, LoadBalancer: &ingest.LoadBalancer{}, MinTasks: 5, MaxTasks: 4, CPUPercent: 95, RequestsPerTask: 10,
+		Deployment: ingest.BlueGreen, LoadBalancer: &ingest.LoadBalancer{}, MinTasks: 5, MaxTasks: 4, RequestsPerTask: 10,
 		Schedules: []ingest.Schedule{{Name: "Black Friday", When: "tomorrow", MinTasks: 3, MaxTasks: 2}},
 	})
 	_, collector := ingest.NewCollector(nil, "c", ingest.CollectorProps{Front: "cdn"})
@@ -1068,7 +1141,7 @@ func TestEdgeReportsEveryBadProp(t *testing.T) {
 		{"firewall", firewall, []string{"Name is required", "Guards is required", "LogGroup is required", "RequestsPerAddress must be 10 to 2000000000, got 9", "ServerRequestsPerAddress must be 10 to 2000000000, got -1"}},
 		{"identity", identity, []string{`Name must not hold aws, amazon or cognito, got "my-aws-pool"`, "Account is required", `Integrators holds "erp" twice`, `got "ERP!"`}},
 		{"tracker", tracker, []string{"Name is required", "Account is required", "Files is required", "Domain needs both Name and CertificateARN"}},
-		{"service", service, []string{"Name is required", "Collector is required", "Network is required", "MaxTasks must be 5 to 1000, got 4", "CPUPercent must be 10 to 90, got 95",
+		{"service", service, []string{"Name is required", "Collector is required", "Network is required", "MaxTasks must be 5 to 1000, got 4",
 			"RequestsPerTask must be 0 where Deployment is bluegreen", "Deployment bluegreen and the load balancer's BlueGreen go together", `lower case letters, digits and underscores, starting with a letter, got "Black Friday"`,
 			`When of schedule "Black Friday" must be cron(…) or at(…), got "tomorrow"`, "TimeZone of schedule Black Friday is required", "MaxTasks of schedule Black Friday must be 3 to 1000, got 2"}},
 		{"collector", collector, []string{"Front and Identity go together", `Front must be one of api, loadbalancer, got "cdn"`}},

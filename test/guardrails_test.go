@@ -24,7 +24,7 @@ func synthesized(t *testing.T, env stacks.Environment) []byte {
 }
 
 func TestEveryStackPassesTheGuardrails(t *testing.T) {
-	for _, env := range append(slices.Clone(environments), everything) {
+	for _, env := range append(slices.Clone(environments), everything, stacks.LocalWide) {
 		t.Run(env.Name, func(t *testing.T) {
 			if err := guardrails.Check(synthesized(t, env), guardrails.Options{Protect: env.Protect, Exceptions: guardrails.Exceptions}); err != nil {
 				t.Error(err)
@@ -33,8 +33,9 @@ func TestEveryStackPassesTheGuardrails(t *testing.T) {
 	}
 }
 
-func TestEveryExceptionFromTheGuardrailsIsUsed(t *testing.T) {
-	var all [][]byte
+// everyStack are the stacks of all environments and kinds of accounts.
+func everyStack(t *testing.T) (all [][]byte) {
+	t.Helper()
 	for _, env := range append(slices.Clone(environments), everything) {
 		all = append(all, synthesized(t, env))
 	}
@@ -43,13 +44,24 @@ func TestEveryExceptionFromTheGuardrailsIsUsed(t *testing.T) {
 		all = append(all, bootstrap)
 	}
 	_, singletons := singletonStack(t, wholeAccount)
-	all = append(all, singletons)
+	return append(all, singletons)
+}
+
+func TestTheGuardrailsExcuseNothingThatNoStackNeeds(t *testing.T) {
+	all := everyStack(t)
 	unused, err := guardrails.Unused(guardrails.Exceptions, all...)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, e := range unused {
 		t.Errorf("no stack has %s break %s: take the exception out", e.Path, e.Rule)
+	}
+	wildcards, err := guardrails.UnusedWildcards(all...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, wildcard := range wildcards {
+		t.Errorf("no policy of any stack needs %s: take it out of wildcards.go", wildcard)
 	}
 }
 

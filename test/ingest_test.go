@@ -30,8 +30,12 @@ func TestCollector(t *testing.T) {
 		if err != nil {
 			return err
 		}
+		secret, err := security.NewSecret(scope, "secret", security.SecretProps{Name: "visitors", Description: "makes ids", Key: key})
+		if err != nil {
+			return err
+		}
 		_, err = ingest.NewCollector(scope, "collector", ingest.CollectorProps{
-			Name: "collector", Image: jsii.String("registry.example/collector@sha256:0"), Account: testAccount, Gateway: gateway, Registry: registry, LogGroup: log,
+			Name: "collector", Image: jsii.String("registry.example/collector@sha256:0"), Account: testAccount, Gateway: gateway, Registry: registry, Secret: secret, LogGroup: log,
 		})
 		return err
 	})
@@ -56,16 +60,22 @@ func TestCollector(t *testing.T) {
 		if got["LISTEN"] != ":8080" || got["AWS_REGION"] != "eu-west-1" || !strings.HasPrefix(got["GATEWAY_STREAM"], "${aws_kinesis_stream.gateway_this") || !strings.HasPrefix(got["REGISTRY_TABLE"], "${aws_dynamodb_table.registry_this") {
 			t.Errorf("got %v", got)
 		}
+		if got["CLUSTER"] != "collector" || got["METRICS_LISTEN"] != ":9090" || got["GOMEMLIMIT"] != "819MiB" || !strings.HasPrefix(got["VISITOR_SECRET"], "${aws_secretsmanager_secret.secret_this") {
+			t.Errorf("got %v", got)
+		}
 		if !containers[0].ReadOnly || containers[0].User == "" || containers[0].StopTimeout < 50 {
 			t.Errorf("got %+v, want a read-only root, a user and time to drain", containers[0])
 		}
 	})
-	t.Run("may write frames and look shops up, and no more", func(t *testing.T) {
+	t.Run("may write frames, look shops up, read the secret of visitor ids and count its tasks, and no more", func(t *testing.T) {
 		want := []synth.Grant{
 			{Actions: []string{"kinesis:PutRecords"}, Resource: "${aws_kinesis_stream.gateway_this.arn}"},
 			{Actions: []string{"kms:GenerateDataKey"}, Resource: "${aws_kms_key.key_this.arn}"},
-			{Actions: []string{"dynamodb:GetItem", "dynamodb:DescribeTable"}, Resource: "${aws_dynamodb_table.registry_this.arn}"},
+			{Actions: []string{"dynamodb:GetItem"}, Resource: "${aws_dynamodb_table.registry_this.arn}"},
 			{Actions: []string{"kms:Decrypt"}, Resource: "${aws_kms_key.key_this.arn}"},
+			{Actions: []string{"secretsmanager:GetSecretValue", "secretsmanager:DescribeSecret"}, Resource: "${aws_secretsmanager_secret.secret_this.arn}"},
+			{Actions: []string{"kms:Decrypt"}, Resource: "${aws_kms_key.key_this.arn}"},
+			{Actions: []string{"ecs:DescribeClusters"}, Resource: "${aws_ecs_cluster.collector_cluster.arn}"},
 		}
 		if got := synth.Grants(t, template.Resource, "collector_role_policy"); !reflect.DeepEqual(got, want) {
 			t.Errorf("got %v, want %v", got, want)

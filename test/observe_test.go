@@ -15,6 +15,7 @@ import (
 
 	"github.com/shopstream/shopstream/constructs/observe"
 	"github.com/shopstream/shopstream/constructs/security"
+	"github.com/shopstream/shopstream/stacks"
 	"github.com/shopstream/shopstream/test/synth"
 )
 
@@ -47,6 +48,15 @@ func (sender) ARN() *string {
 }
 
 func (s sender) GrantInvoke(role *security.Role) { role.Allow(s.ARN(), "lambda:InvokeFunction") }
+
+// shardScaler is a scaler that lets nobody in.
+type shardScaler struct{}
+
+func (shardScaler) ARN() *string {
+	return jsii.String("arn:aws:lambda:eu-west-1:123456789012:function:scaler:live")
+}
+
+func (shardScaler) AllowService(string, string, string) {}
 
 func newHeartbeat(t *testing.T, scope cdktf.TerraformStack) *observe.Heartbeat {
 	t.Helper()
@@ -90,20 +100,21 @@ func watchAll(t *testing.T, scope cdktf.TerraformStack) *observe.Tier {
 	t.Helper()
 	tier := newTier(t, scope)
 	name := jsii.String
-	_, behindAPI := tier.WatchAPI("api", observe.APIProps{Name: name("api"), Stage: name("live")})
+	behindAPI := tier.WatchAPI("api", observe.APIProps{Name: name("api"), Stage: name("live")})
 	_, balanced := tier.WatchLoadBalancer("front", observe.LoadBalancerProps{Dimension: name("app/front/1")})
 	for _, err := range []error{
 		behindAPI, balanced,
 		tier.WatchFirewall("firewall", observe.FirewallProps{WebACL: name("acl")}),
 		tier.WatchService("collector", observe.ServiceProps{Cluster: name("c"), Name: name("s"), MinTasks: 2, MaxTasks: 8}),
 		tier.WatchStream("gateway", observe.StreamProps{Name: name("gateway"), RetentionHours: 24, Beats: true}),
+		tier.WatchShards("gateway", observe.ShardsProps{Stream: name("gateway"), Scaler: shardScaler{}}),
 		tier.WatchFunction("preprocess", observe.FunctionProps{Name: name("preprocess"), TimeoutSeconds: 60, BehindSeconds: 60}),
-		tier.WatchQueue("failures", observe.QueueProps{Name: name("failures"), DeadLetters: name("failures-dlq")}),
+		tier.WatchQueue("failures", observe.QueueProps{Name: name("failures"), DeadLetters: name("failures-dlq"), RetentionHours: 144}),
 		tier.WatchDelivery("raw", observe.DeliveryProps{Name: name("raw"), Function: name("preprocess"), Beats: true}),
 		tier.WatchTable("shops", observe.TableProps{Name: name("shops")}),
 		tier.WatchBucket("quarantine", observe.BucketProps{Bucket: name("quarantine"), Rejects: true}),
 		tier.WatchLog("collector_log", observe.LogProps{Group: name("/collector")}),
-		tier.WatchLedger("ledger", "test"),
+		tier.WatchLedger("ledger", name("test")),
 		tier.WatchDelay("tables", observe.DelayProps{Pipeline: "test", Stage: "tables", WithinSeconds: observe.TablesWithin.Seconds(), EverySeconds: 3600}),
 		tier.WatchHeartbeat("heartbeat", newHeartbeat(t, scope)),
 		tier.WatchBackup("backup", newBackup(t, scope, tier.Topics.Ticket, nil)),
@@ -168,6 +179,12 @@ func (a alarm) tells(topic string) bool {
 func TestEveryAlarmNamesARunbookThatNamesIt(t *testing.T) {
 	template := synth.Stack(t, func(scope cdktf.TerraformStack) error { watchAll(t, scope); return nil })
 	checkRunbooks(t, template, 45)
+}
+
+func TestEveryAlarmOfAStackNamesARunbookThatNamesIt(t *testing.T) {
+	for env, least := range map[*stacks.Environment]int{&stacks.Prod: 50, &everything: 45} {
+		t.Run(env.Name, func(t *testing.T) { checkRunbooks(t, synth.Decode(t, newStack(t, *env)), least) })
+	}
 }
 
 var (
@@ -245,7 +262,7 @@ func TestEverySectionOfARunbookBelongsToAnAlarm(t *testing.T) {
 
 func TestTopics(t *testing.T) {
 	template := synth.Stack(t, func(scope cdktf.TerraformStack) error {
-		newTopics(t, scope).Page.AllowPublish("events.amazonaws.com", "arn:aws:events:eu-west-1:123456789012:rule/x")
+		newTopics(t, scope).Page.AllowPublish("budgets.amazonaws.com", "arn:aws:budgets::123456789012:*")
 		return nil
 	})
 	t.Run("are encrypted with the customer's key", func(t *testing.T) {
@@ -274,7 +291,7 @@ func TestTopics(t *testing.T) {
 	t.Run("let a further service in by topic and key", func(t *testing.T) {
 		got := synth.Get[struct{ Policy string }](t, template.Resource, "aws_sns_topic_policy", "topics_page_policy")
 		s := decodePolicy(t, got.Policy).Statement
-		if len(s) != 3 || s[2].Condition["ArnLike"]["aws:SourceArn"] != "arn:aws:events:eu-west-1:123456789012:rule/x" {
+		if len(s) != 3 || s[2].Condition["ArnLike"]["aws:SourceArn"] != "arn:aws:budgets::123456789012:*" {
 			t.Fatalf("got %+v", s)
 		}
 		key := synth.Get[struct{ Policy string }](t, template.Resource, "aws_kms_key", "key_this")
@@ -285,7 +302,7 @@ func TestTopics(t *testing.T) {
 				t.Errorf("got %v", s.Action)
 			}
 		}
-		if !reflect.DeepEqual(services, []any{"cloudwatch.amazonaws.com", "events.amazonaws.com"}) {
+		if !reflect.DeepEqual(services, []any{"cloudwatch.amazonaws.com", "budgets.amazonaws.com"}) {
 			t.Errorf("got %v", services)
 		}
 	})
@@ -305,7 +322,7 @@ func TestWatched(t *testing.T) {
 	template := synth.Stack(t, func(scope cdktf.TerraformStack) error { watchAll(t, scope); return nil })
 
 	t.Run("the ledger pages for a residue, for gaps, and where it says nothing", func(t *testing.T) {
-		for name, metric := range map[string]string{"ledger_residue": "Residue", "ledger_frame_gaps": "FrameGaps"} {
+		for name, metric := range map[string]string{"ledger_residue": "Residue", "ledger_frame_gaps": "FrameGaps", "ledger_unreceipted": "Unreceipted"} {
 			got := getAlarm(t, template, name)
 			if got.Namespace != "Shopstream" || got.Metric != metric || got.Comparison != "GreaterThanThreshold" || got.Threshold != 0 ||
 				got.Missing != "breaching" || got.Dimensions["Pipeline"] != "test" || !got.tells(pager) {
@@ -405,7 +422,7 @@ func TestWatched(t *testing.T) {
 		if got := getAlarm(t, template, "failures_dead_letters"); got.Dimensions["QueueName"] != "failures-dlq" || got.Threshold != 0 || !got.tells(ticket) {
 			t.Errorf("got %+v", got)
 		}
-		if got := getAlarm(t, template, "failures_expiring"); got.Threshold != 302_400 || !got.tells(pager) {
+		if got := getAlarm(t, template, "failures_expiring"); got.Threshold != 72*3600 || !got.tells(pager) {
 			t.Errorf("got %+v", got)
 		}
 	})
@@ -756,7 +773,7 @@ func TestObservePropsTellAllProblemsAtOnce(t *testing.T) {
 		_, noBackup := observe.NewBackup(scope, "x", observe.BackupProps{
 			RetentionDays: 3, IrrevocableAfter: 2, Protect: true, DeleteBackups: true, Replica: replica,
 		})
-		_, noAPI := tier.WatchAPI("x", observe.APIProps{})
+		noAPI := tier.WatchAPI("x", observe.APIProps{})
 		_, noBalancer := tier.WatchLoadBalancer("x", observe.LoadBalancerProps{})
 		for _, c := range []struct {
 			err  error
@@ -769,7 +786,7 @@ func TestObservePropsTellAllProblemsAtOnce(t *testing.T) {
 			{noBand, []string{"Threshold of a band must be above 0", "Expression must be empty where a band is learned"}},
 			{noComposite, []string{"Says is required", "Topic is required", "number of All must be 2 to 100, got 0"}},
 			{noHeartbeat, []string{`heartbeat "x"`, "Name is required", "Sender is required"}},
-			{observe.NewBudget(scope, "x", observe.BudgetProps{Surge: 1}), []string{`budget "x"`, "Name is required", "Account.ID is required", "MonthlyUSD must be 1 to", "Surge must be 2 to 100, got 1", "Topic is required"}},
+			{observe.NewBudget(scope, "x", observe.BudgetProps{}), []string{`budget "x"`, "Name is required", "Account.ID is required", "MonthlyUSD must be 1 to", "Topic is required"}},
 			{noBackup, []string{`backup "x"`, "Name is required", "Key is required", "Topic is required", "Tables or Buckets is required", "Sources is required", "RetentionDays must be 7 to 3650, got 3", "IrrevocableAfter must be 3 to 36500, got 2", "DeleteBackups must be false where Protect is true", "DeleteBackups must be false where IrrevocableAfter is set", "ReplicaRegion is required", "ReplicaKey is required"}},
 			{noAPI, []string{"Name is required", "Stage is required"}},
 			{noBalancer, []string{"Dimension is required"}},
@@ -782,7 +799,7 @@ func TestObservePropsTellAllProblemsAtOnce(t *testing.T) {
 			{tier.WatchTable("x", observe.TableProps{}), []string{"Name is required"}},
 			{tier.WatchBucket("x", observe.BucketProps{}), []string{"Bucket is required"}},
 			{tier.WatchLog("x", observe.LogProps{Lines: -1}), []string{"Group is required", "Lines must be 1 to 100000, got -1"}},
-			{tier.WatchLedger("x", ""), []string{"pipeline is required"}},
+			{tier.WatchLedger("x", nil), []string{"pipeline is required"}},
 			{tier.WatchDelay("x", observe.DelayProps{EverySeconds: 1}), []string{"Pipeline is required", "Stage is required", "WithinSeconds must be above 0", "EverySeconds must be 60 to 43200, got 1"}},
 			{tier.WatchHeartbeat("x", nil), []string{"heartbeat is required"}},
 			{tier.WatchBackup("x", nil), []string{"backup is required"}},

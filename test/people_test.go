@@ -11,16 +11,20 @@ import (
 	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/provider"
 	"github.com/hashicorp/terraform-cdk-go/cdktf"
 
+	"github.com/shopstream/shopstream/constructs/lake"
 	"github.com/shopstream/shopstream/constructs/security"
+	"github.com/shopstream/shopstream/constructs/stream"
 	"github.com/shopstream/shopstream/test/synth"
 )
 
-// alerts records who was let in.
-type alerts struct{ service, source string }
+// alerts is a topic that encrypts nothing.
+type alerts struct{}
 
-func (a *alerts) ARN() *string { return jsii.String("arn:aws:sns:eu-west-1:123456789012:alerts") }
+const alertsARN = "arn:aws:sns:eu-west-1:123456789012:alerts"
 
-func (a *alerts) AllowPublish(service, source string) { a.service, a.source = service, source }
+func (alerts) ARN() *string { return jsii.String(alertsARN) }
+
+func (a alerts) GrantPublish(role *security.Role) { role.Allow(a.ARN(), "sns:Publish") }
 
 const (
 	alice  = "arn:aws:iam::123456789012:user/alice"
@@ -64,11 +68,10 @@ func newBoundary(t *testing.T, scope cdktf.TerraformStack) {
 }
 
 func TestPeople(t *testing.T) {
-	var topic alerts
 	template := synth.Stack(t, func(scope cdktf.TerraformStack) error {
 		newBoundary(t, scope)
 		c := newCatalog(t, scope)
-		people := newPeople(t, scope, &topic)
+		people := newPeople(t, scope, alerts{})
 		c.events.GrantRead(people.Analyst)
 		c.bucket.GrantErase(people.PrivacyOfficer)
 		return nil
@@ -123,10 +126,9 @@ func TestPeople(t *testing.T) {
 }
 
 func TestBreakGlass(t *testing.T) {
-	var topic alerts
 	template := synth.Stack(t, func(scope cdktf.TerraformStack) error {
 		newBoundary(t, scope)
-		newPeople(t, scope, &topic)
+		newPeople(t, scope, alerts{})
 		return nil
 	})
 	r := template.Resource
@@ -177,23 +179,57 @@ func TestBreakGlass(t *testing.T) {
 		if pattern.Source[0] != "aws.sts" || pattern.Detail.Name[0] != "AssumeRole" || pattern.Detail.Parameters.Role[0] != "arn:aws:iam::123456789012:role/test-break-glass" || rule.Provider != "" {
 			t.Errorf("got %+v", rule)
 		}
-		if got := getTarget(t, "alarm"); got.ARN != *topic.ARN() || !strings.HasPrefix(got.Rule, "${aws_cloudwatch_event_rule.people_break_glass_alarm") {
+		if got := getTarget(t, "alarm"); got.ARN != alertsARN || !strings.HasPrefix(got.Rule, "${aws_cloudwatch_event_rule.people_break_glass_alarm") {
 			t.Errorf("got %+v", got)
-		}
-		if want := (alerts{"events.amazonaws.com", "arn:aws:events:eu-west-1:123456789012:rule/" + rule.Name}); topic != want {
-			t.Errorf("let in %v, want %v", topic, want)
 		}
 	})
 	t.Run("is told from us-east-1 too, where the console assumes roles", func(t *testing.T) {
 		const bus = "arn:aws:events:eu-west-1:123456789012:event-bus/default"
 		rule, target := getRule(t, "edge"), getTarget(t, "edge")
-		if rule.Provider != "aws.edge" || rule.Pattern != getRule(t, "alarm").Pattern || target.Provider != "aws.edge" || target.ARN != bus || !strings.HasPrefix(target.Role, "${aws_iam_role.people_break_glass_edge_role_this") {
+		if rule.Provider != "aws.edge" || rule.Pattern != getRule(t, "alarm").Pattern || target.Provider != "aws.edge" || target.ARN != bus {
 			t.Errorf("got %+v, %+v", rule, target)
 		}
-		if got, want := synth.Grants(t, r, "people_break_glass_edge_role_policy"), []synth.Grant{{Actions: []string{"events:PutEvents"}, Resource: bus}}; !reflect.DeepEqual(got, want) {
+	})
+	t.Run("is told in a role, for EventBridge names itself to no topic", func(t *testing.T) {
+		for _, name := range []string{"alarm", "edge"} {
+			if got := getTarget(t, name); !strings.HasPrefix(got.Role, "${aws_iam_role.people_break_glass_alarm_role_this") {
+				t.Errorf("got %+v", got)
+			}
+		}
+		want := []synth.Grant{
+			{Actions: []string{"sns:Publish"}, Resource: alertsARN},
+			{Actions: []string{"events:PutEvents"}, Resource: "arn:aws:events:eu-west-1:123456789012:event-bus/default"},
+		}
+		if got := synth.Grants(t, r, "people_break_glass_alarm_role_policy"); !reflect.DeepEqual(got, want) {
 			t.Errorf("got %v, want %v", got, want)
 		}
 	})
+}
+
+func TestFailuresGrantRedriveMovesMessagesAndReadsNoRecord(t *testing.T) {
+	template := synth.Stack(t, func(scope cdktf.TerraformStack) error {
+		key := newKey(t, scope)
+		bucket, err := lake.NewBucket(scope, "failed", lake.BucketProps{Name: "failed", Key: key})
+		if err != nil {
+			return err
+		}
+		failures, err := stream.NewFailures(scope, "failures", stream.FailuresProps{Name: "failures", Account: testAccount, Key: key, Bucket: bucket})
+		if err != nil {
+			return err
+		}
+		failures.GrantRedrive(newRole(t, scope, "operator"))
+		return nil
+	})
+	want := []synth.Grant{
+		{Actions: []string{"sqs:CancelMessageMoveTask", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:ListMessageMoveTasks",
+			"sqs:ReceiveMessage", "sqs:StartMessageMoveTask"}, Resource: "${aws_sqs_queue.failures_dlq.arn}"},
+		{Actions: []string{"sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:SendMessage"}, Resource: "${aws_sqs_queue.failures_queue.arn}"},
+		{Actions: []string{"kms:GenerateDataKey"}, Resource: "${aws_kms_key.key_this.arn}"},
+		{Actions: []string{"kms:Decrypt"}, Resource: "${aws_kms_key.key_this.arn}"},
+	}
+	if got := synth.Grants(t, template.Resource, "operator_policy"); !reflect.DeepEqual(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
 }
 
 func TestBoundary(t *testing.T) {
@@ -201,6 +237,11 @@ func TestBoundary(t *testing.T) {
 		newRole(t, scope, "before")
 		newBoundary(t, scope)
 		newRole(t, cdktf.TerraformStack_Of(scope), "after")
+		for _, service := range []string{"firehose", "backup"} {
+			if _, err := security.NewRole(scope, service, security.RoleProps{Name: service, AssumedBy: service + ".amazonaws.com"}); err != nil {
+				return err
+			}
+		}
 		return nil
 	})
 	policy := decodePolicyLists(t, synth.Get[struct{ Name, Policy string }](t, template.Resource, "aws_iam_policy", "boundary_this").Policy)
@@ -211,6 +252,19 @@ func TestBoundary(t *testing.T) {
 		}
 		if got := getRole(t, template, "before_this"); got.Boundary != "" {
 			t.Errorf("got %+v", got)
+		}
+	})
+	t.Run("has services take roles for its account alone, where they tell for which", func(t *testing.T) {
+		for name, key := range map[string]string{"after": "aws:SourceAccount", "firehose": "sts:ExternalId"} {
+			s := decodePolicy(t, getRole(t, template, name+"_this").Trust).Statement
+			if want := map[string]map[string]string{"StringEquals": {key: testAccount.ID}}; !reflect.DeepEqual(s[0].Condition, want) {
+				t.Errorf("%s: got %v, want %v", name, s[0].Condition, want)
+			}
+		}
+		for _, name := range []string{"before", "backup"} {
+			if s := decodePolicy(t, getRole(t, template, name+"_this").Trust).Statement; s[0].Condition != nil {
+				t.Errorf("%s: got %v, want none", name, s[0].Condition)
+			}
 		}
 	})
 	t.Run("leaves no way to more rights", func(t *testing.T) {
@@ -301,7 +355,9 @@ func TestSecret(t *testing.T) {
 			return err
 		}
 		kept.GrantRead(newRole(t, scope, "reader"))
-		_, err = security.NewSecret(scope, "passing", security.SecretProps{Name: "passing", Description: "opens nothing", Key: key, DeleteAtOnce: true})
+		_, err = security.NewSecret(scope, "passing", security.SecretProps{
+			Name: "passing", Description: "opens nothing", Key: key, DeleteAtOnce: true, Value: jsii.String("${var.value}"), ValueVersion: 2,
+		})
 		return err
 	})
 	r := template.Resource
@@ -323,9 +379,11 @@ func TestSecret(t *testing.T) {
 			t.Errorf("got %+v", got)
 		}
 	})
-	t.Run("leaves its value out of Terraform", func(t *testing.T) {
-		if n := len(r["aws_secretsmanager_secret_version"]); n != 0 {
-			t.Errorf("got %d versions", n)
+	t.Run("leaves a value that it has not to others, and one that it has out of Terraform's state", func(t *testing.T) {
+		versions := r["aws_secretsmanager_secret_version"]
+		got := synth.Get[map[string]any](t, r, "aws_secretsmanager_secret_version", "passing_value")
+		if len(versions) != 1 || got["secret_string_wo"] != "${var.value}" || got["secret_string_wo_version"] != 2.0 || got["secret_string"] != nil {
+			t.Errorf("got %v of %d versions", got, len(versions))
 		}
 	})
 	t.Run("grants readers the value and the key", func(t *testing.T) {
@@ -372,18 +430,18 @@ func TestShield(t *testing.T) {
 }
 
 func TestSecurityReportsEveryBadProp(t *testing.T) {
-	_, people := security.NewPeople(nil, "people", security.PeopleProps{SessionHours: 13, Analysts: []string{"arn:aws:iam::123456789012:root"}})
+	_, people := security.NewPeople(nil, "people", security.PeopleProps{Analysts: []string{"arn:aws:iam::123456789012:root"}})
 	_, boundary := security.NewBoundary(nil, security.BoundaryProps{})
-	_, secret := security.NewSecret(nil, "secret", security.SecretProps{RecoveryDays: 3, Protect: true, DeleteAtOnce: true})
+	_, secret := security.NewSecret(nil, "secret", security.SecretProps{Protect: true, DeleteAtOnce: true})
 	shield := security.NewShield(nil, "shield", security.ShieldProps{})
 	for _, c := range []struct {
 		err  error
 		want []string
 	}{
-		{people, []string{`people "people"`, "Prefix is required", "Account.ID is required", "Account.Region is required", "SessionHours must be 1 to 12, got 13", "Alerts is required", "Edge is required outside us-east-1",
+		{people, []string{`people "people"`, "Prefix is required", "Account.ID is required", "Account.Region is required", "Alerts is required", "Edge is required outside us-east-1",
 			"Operators is required", "PrivacyOfficers is required", "BreakGlass is required", `Analysts must hold ARNs of IAM users or of Identity Center's roles, got "arn:aws:iam::123456789012:root"`}},
 		{boundary, []string{"boundary: ", "Prefix is required", "Account.ID is required", "Account.Region is required"}},
-		{secret, []string{`secret "secret"`, "Name is required", "Description is required", "Key is required", "RecoveryDays must be 7 to 30, got 3", "DeleteAtOnce must be false where Protect is true"}},
+		{secret, []string{`secret "secret"`, "Name is required", "Description is required", "Key is required", "DeleteAtOnce must be false where Protect is true"}},
 		{shield, []string{`shield "shield"`, "Name is required", "Distribution or LoadBalancer is required"}},
 	} {
 		for _, want := range c.want {

@@ -9,9 +9,11 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/shopstream/shopstream/constructs/security"
 	"github.com/shopstream/shopstream/stacks"
 	"github.com/shopstream/shopstream/test/synth"
 )
@@ -30,6 +32,7 @@ type policies struct {
 	boundary map[string]json.RawMessage   // the most that it may do, by its name
 	resource map[string]json.RawMessage   // by ARN of what they protect, or everyLogGroup
 	endpoint map[string]json.RawMessage   // by service, such as "s3"
+	spent    json.RawMessage              // what a spent budget puts on roles; nil where it puts nothing
 	arns     map[string]bool              // of resources
 }
 
@@ -38,18 +41,23 @@ const everyLogGroup = "log groups"
 
 // arnOf is how AWS names a resource by its settings. What AWS draws, {id} stands for.
 var arnOf = map[string]string{
+	"aws_athena_workgroup":        "arn:aws:athena:{region}:{account}:workgroup/{name}",
 	"aws_backup_vault":            "arn:aws:backup:{region}:{account}:backup-vault:{name}",
 	"aws_cloudfront_distribution": "arn:aws:cloudfront::{account}:distribution/{id}",
 	"aws_cloudwatch_log_group":    "arn:aws:logs:{region}:{account}:log-group:{name}",
 	"aws_dynamodb_table":          "arn:aws:dynamodb:{region}:{account}:table/{name}",
+	"aws_ecs_cluster":             "arn:aws:ecs:{region}:{account}:cluster/{name}",
 	"aws_glue_catalog_database":   "arn:aws:glue:{region}:{account}:database/{name}",
 	"aws_glue_catalog_table":      "arn:aws:glue:{region}:{account}:table/{database_name}/{name}",
 	"aws_iam_policy":              "arn:aws:iam::{account}:policy/{name}",
 	"aws_iam_role":                "arn:aws:iam::{account}:role/{name}",
 	"aws_kinesis_stream":          "arn:aws:kinesis:{region}:{account}:stream/{name}",
 	"aws_kms_key":                 "arn:aws:kms:{region}:{account}:key/{id}",
+	"aws_lambda_alias":            "arn:aws:lambda:{region}:{account}:function:{function_name}:{name}",
 	"aws_lambda_function":         "arn:aws:lambda:{region}:{account}:function:{function_name}",
+	"aws_lb_listener":             "arn:aws:elasticloadbalancing:{region}:{account}:listener/app/x/{id}",
 	"aws_s3_bucket":               "arn:aws:s3:::{bucket}",
+	"aws_secretsmanager_secret":   "arn:aws:secretsmanager:{region}:{account}:secret:{name}-AbCdEf",
 	"aws_sns_topic":               "arn:aws:sns:{region}:{account}:{name}",
 	"aws_sqs_queue":               "arn:aws:sqs:{region}:{account}:{name}",
 }
@@ -77,12 +85,24 @@ func readPolicies(t *testing.T, env stacks.Environment) policies {
 		decode(t, raw, &provider)
 		p.regions[provider.Alias] = provider.Region
 	}
+	for _, raw := range p.template.Resource["aws_iam_role_policy_attachment"] {
+		var attached struct {
+			Policy string `json:"policy_arn"`
+		}
+		if decode(t, raw, &attached); attached.Policy != "arn:aws:iam::aws:policy/AdministratorAccess" {
+			t.Fatalf("the matrix does not know %s: let readPolicies read it", attached.Policy)
+		}
+		p.role[rolePrefix+"break-glass"] = append(p.role[rolePrefix+"break-glass"], allowAll)
+	}
+	for name := range p.template.Resource["aws_lambda_permission"] {
+		p.readPermission(t, name)
+	}
 	for kind, named := range p.template.Resource {
-		if grants.MatchString(kind) {
+		if kind != "aws_iam_role_policy_attachment" && kind != "aws_lambda_permission" && grants.MatchString(kind) {
 			t.Fatalf("%s grants what the matrix does not see: let readPolicies read it", kind)
 		}
 		for name := range named {
-			if arnOf[kind] != "" {
+			if arnOf[kind] != "" && kind != "aws_lambda_alias" { // which is its function's
 				p.arns[p.arn(t, kind, name)] = true
 			}
 			for attribute, value := range p.config(t, kind, name) {
@@ -98,13 +118,17 @@ func readPolicies(t *testing.T, env stacks.Environment) policies {
 }
 
 // read keeps a policy by what it is about.
-func (p policies) read(t *testing.T, kind, name, attribute string, policy json.RawMessage) {
+func (p *policies) read(t *testing.T, kind, name, attribute string, policy json.RawMessage) {
 	t.Helper()
 	setting := func(attribute string) string { return p.attribute(t, kind, name, attribute) }
 	switch kind + "." + attribute {
 	case "aws_iam_role_policy.policy":
 		p.role[setting("role")] = append(p.role[setting("role")], policy)
-	case "aws_iam_policy.policy": // as a boundary, below
+	case "aws_iam_policy.policy": // as a boundary, or a budget's, below
+		if strings.HasPrefix(name, "budget_deny") {
+			p.spent = policy
+			return
+		}
 		before := len(p.boundary)
 		for role, raw := range p.template.Resource["aws_iam_role"] {
 			if bytes.Contains(raw, []byte("aws_iam_policy."+name+".arn")) {
@@ -130,6 +154,26 @@ func (p policies) read(t *testing.T, kind, name, attribute string, policy json.R
 	default:
 		t.Fatalf("%s.%s.%s is a policy that the matrix does not see: let read read it", kind, name, attribute)
 	}
+}
+
+// readPermission adds a statement to the policy of a function.
+func (p *policies) readPermission(t *testing.T, name string) {
+	t.Helper()
+	setting := func(attribute string) string { return p.attribute(t, "aws_lambda_permission", name, attribute) }
+	function := "arn:aws:lambda:" + p.regions[""] + ":" + ownAccount + ":function:" + setting("function_name")
+	policy := policyDocument{Version: "2012-10-17"}
+	if had := p.resource[function]; had != nil {
+		decode(t, had, &policy)
+	}
+	policy.Statement = append(policy.Statement, statement{
+		Effect: "Allow", Principal: security.Service(setting("principal")), Action: setting("action"), Resource: function + ":" + setting("qualifier"),
+		Condition: map[string]map[string]string{"ArnLike": {"aws:SourceArn": setting("source_arn")}},
+	})
+	joined, err := json.Marshal(policy)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.resource[function] = joined
 }
 
 func (p policies) config(t *testing.T, kind, name string) (config map[string]any) {
@@ -221,10 +265,15 @@ type namedPolicy struct {
 	Policy json.RawMessage `json:"policy"`
 }
 
+var allowAll = json.RawMessage(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}`)
+
+// unbound are the roles that no boundary holds.
+var unbound = []string{"break-glass", "budget-actor"}
+
 // simulation is one action of a line on one resource, with all that decides.
 func (l line) simulation(t *testing.T, p policies, action, arn string) (s simulation) {
 	t.Helper()
-	everything := []namedPolicy{{"all", json.RawMessage(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}`)}}
+	all := []namedPolicy{{"all", allowAll}}
 	s.Identity, s.Organization, s.Resources = []namedPolicy{}, []namedPolicy{}, []namedPolicy{}
 	s.Request.Action, s.Request.Resource.ARN, s.Request.Resource.Account = action, arn, ownAccount
 	region := strings.Split(arn+":::", ":")[3]
@@ -240,23 +289,31 @@ func (l line) simulation(t *testing.T, p policies, action, arn string) (s simula
 		delete(s.Request.Context, "aws:PrincipalAccount")
 	case l.who == administrator:
 		principal(ownAccount)
-		s.Identity = everything
+		s.Identity = all
 	case l.who == outsider:
 		principal(otherAccount)
-		s.Identity, s.Request.Context["aws:PrincipalAccount"] = everything, otherAccount
+		s.Identity, s.Request.Context["aws:PrincipalAccount"] = all, otherAccount
 	case l.who == anybody:
 		s.Request.Principal = map[string]string{"type": "Anonymous"}
 		delete(s.Request.Context, "aws:PrincipalAccount")
 	case l.who == bounded:
 		principal(ownAccount)
-		s.Identity, s.Boundary = everything, []namedPolicy{{"boundary", p.boundary[rolePrefix+"collector"]}}
-	case p.role[name] != nil && p.boundary[name] != nil:
-		s.Request.Principal, s.Boundary = roleARN(l.who), []namedPolicy{{"boundary", p.boundary[name]}}
+		s.Identity, s.Boundary = all, []namedPolicy{{"boundary", p.boundary[rolePrefix+"collector"]}}
+	case l.who == spender:
+		principal(ownAccount)
+		s.Identity = append(all, namedPolicy{"spent", p.spent})
+	case strings.HasPrefix(l.who, "arn:aws:iam::"):
+		s.Request.Principal, s.Identity = l.who, all
+	case p.role[name] != nil && (p.boundary[name] != nil || slices.Contains(unbound, l.who)):
+		s.Request.Principal = roleARN(l.who)
+		if p.boundary[name] != nil {
+			s.Boundary = []namedPolicy{{"boundary", p.boundary[name]}}
+		}
 		for _, policy := range p.role[name] {
 			s.Identity = append(s.Identity, namedPolicy{"policy", policy})
 		}
 	default:
-		t.Fatalf("prod has no role %s with grants and a boundary", name)
+		t.Fatalf("no role %s with grants and a boundary", name)
 	}
 	maps.Copy(s.Request.Context, l.given)
 	if s.Resource = p.resource[p.protected(arn)]; strings.HasPrefix(arn, "arn:aws:logs:") && l.who != administrator {
@@ -268,7 +325,7 @@ func (l line) simulation(t *testing.T, p policies, action, arn string) (s simula
 	}
 	if l.via != "" {
 		if p.endpoint[l.via] == nil {
-			t.Fatalf("prod has no endpoint of %s", l.via)
+			t.Fatalf("no endpoint of %s", l.via)
 		}
 		s.Endpoint = []namedPolicy{{l.via, p.endpoint[l.via]}}
 	}

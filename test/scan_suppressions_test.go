@@ -12,7 +12,7 @@ var suppressions = []suppression{
 	{
 		[]string{"CKV_AWS_2", "CKV_AWS_103", "CKV_AWS_260", "CKV_AWS_378", "CKV2_AWS_20"},
 		[]string{
-			"front/load_balancer/this", "front/load_balancer/listener", "front/load_balancer/targets",
+			"front/load_balancer/this", "front/load_balancer/plain_listener", "front/load_balancer/targets",
 			"front/load_balancer/group/from_front_link_group_80", "front/link/load_balancer",
 		},
 		"the API ends the senders' TLS; these are internal, and only the API's private link reaches them, by a security group " +

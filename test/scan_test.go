@@ -137,7 +137,7 @@ func needCheckov(t *testing.T) {
 		if os.Getenv("CI") != "" {
 			t.Fatalf("%v: make setup-test installs it", err)
 		}
-		t.Skip("checkov is not installed: make setup installs it")
+		t.Skip("checkov is not installed: make setup-test installs it")
 	}
 }
 
@@ -221,7 +221,7 @@ func writeHCL(t *testing.T, stack string) hcl {
 
 var (
 	quoted     = regexp.MustCompile(`^(.* = )?"(.*\$\{.*)"(,?)$`)
-	escaped    = regexp.MustCompile(`\$\{[^}]*\}|["\\]`)
+	escaped    = regexp.MustCompile(`\$\{(?:"[^"]*"|[^}"])*\}|["\\]`)
 	objectHead = regexp.MustCompile(`^(\w+) = \{$`)
 	listHead   = regexp.MustCompile(`^(\w+) = \[$`)
 )

@@ -35,14 +35,17 @@ func newRole(t *testing.T, scope cdktf.TerraformStack, id string) *security.Role
 
 // policyDocument is a policy as AWS reads it.
 type policyDocument struct {
-	Statement []struct {
-		Sid       string
-		Effect    string
-		Principal any
-		Action    any
-		Resource  any
-		Condition map[string]map[string]string
-	}
+	Version   string
+	Statement []statement
+}
+
+type statement struct {
+	Sid       string `json:",omitempty"`
+	Effect    string
+	Principal any
+	Action    any
+	Resource  any
+	Condition map[string]map[string]string
 }
 
 func decodePolicy(t *testing.T, text string) (p policyDocument) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"flag"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -21,6 +22,7 @@ import (
 	"github.com/shopstream/shopstream/constructs/capacity"
 	"github.com/shopstream/shopstream/constructs/ingest"
 	"github.com/shopstream/shopstream/constructs/network"
+	"github.com/shopstream/shopstream/constructs/observe"
 	"github.com/shopstream/shopstream/constructs/security"
 	"github.com/shopstream/shopstream/internal/asset"
 	"github.com/shopstream/shopstream/stacks"
@@ -35,7 +37,12 @@ var environments = []stacks.Environment{stacks.Local, stacks.Dev, stacks.Staging
 var everything = func() stacks.Environment {
 	env := stacks.Prod
 	env.Name = "everything"
-	env.Traffic = capacity.Traffic{EventsPerSecond: 50_000, Burst: 3, EventsPerRequest: 10}
+	env.Traffic = capacity.Traffic{EventsPerSecond: 50_000, Burst: 3, BytesPerEvent: 900, EventsPerRequest: 10}
+	env.OnDemand = true
+	env.InterfaceEndpoints = []string{"ecr.api", "ecr.dkr", "glue", "kinesis-streams", "kms", "logs", "monitoring", "secretsmanager", "sts", "xray"}
+	env.Schedules = []ingest.Schedule{{Name: "black_friday", When: "at(2026-11-27T00:00:00)", TimeZone: "Europe/Berlin", MinTasks: 40, MaxTasks: 200}}
+	env.Shield, env.SubscribeShield = true, true
+	env.ActOverBudget = true
 	env.Front = ingest.FrontLoadBalancer
 	env.Domain = ingest.Domain{Name: "collect.example.com", CertificateARN: "arn:aws:acm:eu-west-1:777788889999:certificate/11111111-2222-3333-4444-555555555555"}
 	env.TrackerDomain = ingest.Domain{Name: "t.example.com", CertificateARN: "arn:aws:acm:us-east-1:777788889999:certificate/11111111-2222-3333-4444-555555555555"}
@@ -49,6 +56,41 @@ var everything = func() stacks.Environment {
 	return env
 }()
 
+// left are the fields of environments and accounts that everything and
+// wholeAccount leave at zero.
+var left = map[string]string{
+	"Environment.Emulated":       "leaves AWS",
+	"Environment.DeleteData":     "Protect excludes it",
+	"Environment.Core":           "leaves out what the others switch on",
+	"Environment.NATGateways":    "zero is one in each zone",
+	"AccountSettings.Emulated":   "leaves AWS",
+	"AccountSettings.DeleteData": "Protect excludes it",
+	"AccountSettings.KeepImages": "zero is 100",
+	"AccountSettings.TrailDays":  "zero is 730",
+}
+
+func TestFixturesSwitchEverythingOn(t *testing.T) {
+	unused := maps.Clone(left)
+	var visit func(path string, v reflect.Value)
+	visit = func(path string, v reflect.Value) {
+		if v.Kind() == reflect.Struct {
+			for i := range v.NumField() {
+				visit(path+"."+v.Type().Field(i).Name, v.Field(i))
+			}
+			return
+		}
+		_, excused := left[path]
+		if delete(unused, path); v.IsZero() != excused {
+			t.Errorf("%s is %v: switch it on, or say in left why not", path, v)
+		}
+	}
+	visit("Environment", reflect.ValueOf(everything))
+	visit("AccountSettings", reflect.ValueOf(wholeAccount))
+	if len(unused) > 0 {
+		t.Errorf("left names %v, which is no field", slices.Sorted(maps.Keys(unused)))
+	}
+}
+
 // newStack defines env's stack with a function that holds no code.
 func newStack(t *testing.T, env stacks.Environment) cdktf.TerraformStack {
 	t.Helper()
@@ -56,7 +98,7 @@ func newStack(t *testing.T, env stacks.Environment) cdktf.TerraformStack {
 	if err != nil {
 		t.Fatal(err)
 	}
-	pipeline, err := stacks.New(cdktf.Testing_App(nil), env, stacks.Workloads{Preprocess: code})
+	pipeline, err := stacks.New(cdktf.Testing_App(nil), env, stacks.Workloads{Heartbeat: code, Ledger: code, Preprocess: code, Scaler: code})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -76,8 +118,65 @@ func addOptions(t *testing.T, p *stacks.Pipeline) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	_, err = network.NewAcceptedPeering(p.Stack, "accepted", network.AcceptedPeeringProps{
+		Name: "everything-partner", Network: p.Network, Connection: jsii.String("pcx-0123456789abcdef0"), PeerCIDR: "10.8.0.0/16", RuleNumber: 501,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 	_, err = security.NewSecret(p.Stack, "secret", security.SecretProps{
 		Name: "shopstream-everything-salesforce", Description: "Salesforce's API.", Key: p.Keys.Events, Protect: true,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	addShared(t, p)
+	addAPI(t, p)
+}
+
+// addShared adds what an environment that shares its account may want: a
+// budget of its own, told to a pager.
+func addShared(t *testing.T, p *stacks.Pipeline) {
+	t.Helper()
+	account := security.Account{ID: everything.Account, Region: everything.Region}
+	topics, err := observe.NewTopics(p.Stack, "shared_topics", observe.TopicsProps{
+		Prefix: "shopstream-everything-shared-", Account: account, Key: p.Keys.Alerts,
+		Page: observe.Subscribers{HTTPS: jsii.String("https://pager.example.com/")},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = observe.NewBudget(p.Stack, "shared_budget", observe.BudgetProps{
+		Name: "shopstream-everything-shared-budget", Account: account, MonthlyUSD: 1000, Environment: everything.Name, Topic: topics.Page,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// addAPI adds the other front, under a name of its own.
+func addAPI(t *testing.T, p *stacks.Pipeline) {
+	t.Helper()
+	account := security.Account{ID: everything.Account, Region: everything.Region}
+	newLog := func(id, name string) *security.LogGroup {
+		log, err := security.NewLogGroup(p.Stack, id, security.LogGroupProps{Name: name, Key: p.Keys.Logs, RetentionDays: 7})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return log
+	}
+	identity, err := ingest.NewIdentity(p.Stack, "api_identity", ingest.IdentityProps{
+		Name: "shopstream-everything-api", Account: account, Integrators: everything.Integrators, Protect: true,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = ingest.NewFront(p.Stack, "api_front", ingest.FrontProps{
+		Kind: ingest.FrontAPI, Name: "shopstream-everything-api", Account: account, Network: p.Network, Identity: identity, Protect: true,
+		FirewallLog: newLog("api_firewall_log", "aws-waf-logs-shopstream-everything-api"),
+		Domain:      ingest.Domain{Name: "api.example.com", CertificateARN: everything.Domain.CertificateARN},
+		API:         ingest.APIProps{LogGroup: newLog("api_access_log", "/shopstream/everything/api"), DailyRequests: 1_000_000, CacheGB: "1.6"},
+		Firewall:    ingest.FirewallProps{RequestsPerAddress: 3000},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -88,7 +187,7 @@ func addOptions(t *testing.T, p *stacks.Pipeline) {
 var contentHash = regexp.MustCompile(`[0-9A-F]{32}`)
 
 func TestStacksMatchTheirGoldenFiles(t *testing.T) {
-	for _, env := range environments {
+	for _, env := range append(slices.Clone(environments), everything) {
 		t.Run(env.Name, func(t *testing.T) { wantGolden(t, env.Name, newStack(t, env)) })
 	}
 	for _, account := range []stacks.AccountSettings{stacks.DevAccount, stacks.StagingAccount, stacks.ProdAccount} {
@@ -206,6 +305,19 @@ func TestStackBase(t *testing.T) {
 			}
 		}
 	})
+	t.Run("takes an image by digest alone, but where it is a process", func(t *testing.T) {
+		type image struct {
+			Validation []struct {
+				Condition string
+				Message   string `json:"error_message"`
+			}
+		}
+		deployed := synth.Get[image](t, synth.Section{"variable": prod.Variable}, "variable", "collector_image")
+		emulated := synth.Get[image](t, synth.Section{"variable": local.Variable}, "variable", "collector_image")
+		if len(deployed.Validation) != 1 || deployed.Validation[0].Condition != `${can(regex("@sha256:[0-9a-f]{64}$", var.collector_image))}` || len(emulated.Validation) != 0 {
+			t.Errorf("got %+v and %+v", deployed, emulated)
+		}
+	})
 	t.Run("takes settings as variables without defaults", func(t *testing.T) {
 		if len(prod.Variable) == 0 {
 			t.Fatal("got no variables")
@@ -220,6 +332,95 @@ func TestStackBase(t *testing.T) {
 			}
 		}
 	})
+}
+
+func TestOptionsReachTheStack(t *testing.T) {
+	all, dev := synth.Decode(t, newStack(t, everything)), synth.Decode(t, newStack(t, stacks.Dev))
+
+	t.Run("on demand, AWS sizes both streams, and no scaler does", func(t *testing.T) {
+		for _, name := range []string{"gateway_this", "events_this"} {
+			got := synth.Get[struct {
+				Shards int `json:"shard_count"`
+				Mode   struct {
+					Mode string `json:"stream_mode"`
+				} `json:"stream_mode_details"`
+			}](t, all.Resource, "aws_kinesis_stream", name)
+			if got.Shards != 0 || got.Mode.Mode != "ON_DEMAND" {
+				t.Errorf("%s: got %+v", name, got)
+			}
+		}
+		for name := range all.Resource["aws_lambda_function"] {
+			if strings.HasPrefix(name, "scaler_") {
+				t.Errorf("got %s", name)
+			}
+		}
+	})
+	t.Run("Shield Advanced protects the tracker and the public load balancer", func(t *testing.T) {
+		for name, want := range map[string]string{"distribution": "${aws_cloudfront_distribution.tracker_", "load_balancer": "${aws_lb.front_load_balancer_this"} {
+			got := synth.Get[struct {
+				ARN string `json:"resource_arn"`
+			}](t, all.Resource, "aws_shield_protection", "shield_"+name)
+			if !strings.HasPrefix(got.ARN, want) {
+				t.Errorf("%s: got %s, want %s…", name, got.ARN, want)
+			}
+		}
+		if len(all.Resource["aws_shield_subscription"]) != 1 || len(dev.Resource["aws_shield_protection"]) != 0 {
+			t.Error("want a subscription in everything, and nothing in dev")
+		}
+	})
+	t.Run("a spent budget acts, in dev already", func(t *testing.T) {
+		for name, c := range map[string]struct {
+			template synth.Template
+			roles    []string
+		}{
+			"dev":        {dev, []string{"shopstream-dev-ci-apply"}},
+			"everything": {all, []string{"shopstream-everything-ci-apply", "shopstream-everything-analyst"}},
+		} {
+			got := synth.Get[struct {
+				Definition struct {
+					IAM struct{ Roles []string } `json:"iam_action_definition"`
+				}
+			}](t, c.template.Resource, "aws_budgets_budget_action", "budget_act")
+			if !slices.Equal(got.Definition.IAM.Roles, c.roles) {
+				t.Errorf("%s: got %v, want %v", name, got.Definition.IAM.Roles, c.roles)
+			}
+		}
+	})
+	t.Run("the collector's tasks follow the calendar", func(t *testing.T) {
+		got := synth.Get[struct{ Schedule string }](t, all.Resource, "aws_appautoscaling_scheduled_action", "service_schedule_black_friday")
+		if got.Schedule != everything.Schedules[0].When {
+			t.Errorf("got %+v", got)
+		}
+	})
+}
+
+func TestNoMessageAboutAFailureOutlivesItsRecord(t *testing.T) {
+	template := synth.Decode(t, newStack(t, stacks.Prod))
+	bucket := synth.Get[struct {
+		Rule []struct {
+			Expiration []struct{ Days int }
+		}
+	}](t, template.Resource, "aws_s3_bucket_lifecycle_configuration", "failed_lifecycle")
+	days := 0
+	for _, rule := range bucket.Rule {
+		for _, expiration := range rule.Expiration {
+			days = max(days, expiration.Days)
+		}
+	}
+	if days != 6 {
+		t.Errorf("got records for %d days, want 6, and a seventh for their bytes", days)
+	}
+	for _, queue := range []string{"failures_queue", "failures_dlq"} {
+		got := synth.Get[struct {
+			Seconds int `json:"message_retention_seconds"`
+		}](t, template.Resource, "aws_sqs_queue", queue)
+		if got.Seconds != days*24*3600 {
+			t.Errorf("%s: got messages for %d seconds, and records for %d days", queue, got.Seconds, days)
+		}
+	}
+	if got := getAlarm(t, template, "stream_failures_expiring"); got.Threshold != float64(days*24*3600/2) {
+		t.Errorf("the alarm looks at %g seconds, want half of what is kept", got.Threshold)
+	}
 }
 
 func TestDestroyingDataTakesTwoSettings(t *testing.T) {

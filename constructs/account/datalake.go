@@ -14,8 +14,7 @@ import (
 
 // DataLakeProps configures a DataLake.
 type DataLakeProps struct {
-	Admins       []string // required; ARNs of roles or users who may grant
-	GrantsDecide bool     // whether Lake Formation's grants alone open new databases and tables; default false: IAM's policies do, as for those that the lake defines
+	Admins []string // required; ARNs of roles or users who may grant
 }
 
 func (p DataLakeProps) validate() error {
@@ -29,7 +28,8 @@ func (p DataLakeProps) validate() error {
 // PrincipalFormat is that of a role's or user's ARN.
 var PrincipalFormat = regexp.MustCompile(`^arn:aws:iam::[0-9]{12}:(role|user)/[^*?]+$`)
 
-// DataLake is Lake Formation's settings in the account and region.
+// DataLake is Lake Formation's settings in the account and region. IAM's
+// policies open new databases and tables, as they do those of the lake.
 //
 //	DataLake
 //	└── this   aws_lakeformation_data_lake_settings
@@ -41,12 +41,11 @@ func NewDataLake(scope constructs.Construct, id string, p DataLakeProps) (*DataL
 		return nil, fmt.Errorf("data lake %q: %w", id, err)
 	}
 	scope = constructs.NewConstruct(scope, &id)
-	config := &lakeformationdatalakesettings.LakeformationDataLakeSettingsConfig{Admins: jsii.Strings(p.Admins...)}
-	if !p.GrantsDecide {
-		all, everybody := jsii.Strings("ALL"), jsii.String("IAM_ALLOWED_PRINCIPALS") // Lake Formation's word for whom IAM allows
-		config.CreateDatabaseDefaultPermissions = []*lakeformationdatalakesettings.LakeformationDataLakeSettingsCreateDatabaseDefaultPermissions{{Permissions: all, Principal: everybody}}
-		config.CreateTableDefaultPermissions = []*lakeformationdatalakesettings.LakeformationDataLakeSettingsCreateTableDefaultPermissions{{Permissions: all, Principal: everybody}}
-	}
-	lakeformationdatalakesettings.NewLakeformationDataLakeSettings(scope, jsii.String("this"), config)
+	all, everybody := jsii.Strings("ALL"), jsii.String("IAM_ALLOWED_PRINCIPALS") // Lake Formation's word for whom IAM allows
+	lakeformationdatalakesettings.NewLakeformationDataLakeSettings(scope, jsii.String("this"), &lakeformationdatalakesettings.LakeformationDataLakeSettingsConfig{
+		Admins:                           jsii.Strings(p.Admins...),
+		CreateDatabaseDefaultPermissions: []*lakeformationdatalakesettings.LakeformationDataLakeSettingsCreateDatabaseDefaultPermissions{{Permissions: all, Principal: everybody}},
+		CreateTableDefaultPermissions:    []*lakeformationdatalakesettings.LakeformationDataLakeSettingsCreateTableDefaultPermissions{{Permissions: all, Principal: everybody}},
+	})
 	return &DataLake{}, nil
 }

@@ -1,7 +1,6 @@
 package delivery
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"regexp"
@@ -26,16 +25,14 @@ type CIProps struct {
 	State      *State           // required
 	Repository string           // required; OWNER/NAME, or OWNER@ID/NAME@ID where GitHub's subject claims are immutable
 
-	ApplyEnvironment string   // GitHub environment whose jobs apply: protect it by an approval; default Stack
-	PlanEnvironment  string   // GitHub environment whose jobs plan, on pull requests too; default Stack with -plan
-	Artifacts        []string // buckets whose objects Terraform reads back, a * at the end stands for any rest; default none: it reads no object
+	Artifacts []string // buckets whose objects Terraform reads back, a * at the end stands for any rest; default none: it reads no object
 }
 
 // RepositoryFormat is that of GitHub's names, with or without the ids that
 // newer repositories carry in their subject claims. It takes no wildcards.
 var RepositoryFormat = regexp.MustCompile(`^[A-Za-z0-9-]+(@[0-9]+/[A-Za-z0-9._-]+@[0-9]+|/[A-Za-z0-9._-]+)$`)
 
-var environmentFormat = regexp.MustCompile(`^[A-Za-z0-9._-]+$`)
+var stackFormat = regexp.MustCompile(`^[A-Za-z0-9._-]+$`)
 
 func (p CIProps) validate() error {
 	return errors.Join(
@@ -43,16 +40,16 @@ func (p CIProps) validate() error {
 		check.Required("Account.Region", p.Account.Region != ""),
 		check.Required("Stack", p.Stack != ""),
 		check.Between("length of Stack", len(p.Stack), 1, 16),
+		check.That(stackFormat.MatchString(p.Stack), "Stack must be letters, digits, dots, underscores and hyphens, got %q", p.Stack),
 		check.Required("GitHub", p.GitHub != nil),
 		check.Required("State", p.State != nil),
 		check.That(RepositoryFormat.MatchString(p.Repository), "Repository must be OWNER/NAME or OWNER@ID/NAME@ID, got %q", p.Repository),
-		check.That(environmentFormat.MatchString(p.ApplyEnvironment), "ApplyEnvironment must be letters, digits, dots, underscores and hyphens, got %q", p.ApplyEnvironment),
-		check.That(environmentFormat.MatchString(p.PlanEnvironment), "PlanEnvironment must be letters, digits, dots, underscores and hyphens, got %q", p.PlanEnvironment),
-		check.That(p.ApplyEnvironment != p.PlanEnvironment, "PlanEnvironment must differ from ApplyEnvironment, got %q for both", p.PlanEnvironment),
 	)
 }
 
-// CI is what GitHub's jobs may do to a stack. A plan reads every setting and
+// CI is what GitHub's jobs may do to a stack: those of its environment STACK,
+// which an approval should protect, apply; those of STACK-plan, which may run on
+// pull requests too, plan. A plan reads every setting and
 // no data. An apply makes and destroys the stack's resources, but no role
 // without the stack's security.Boundary, not that boundary, not break-glass,
 // and not what stands here: those change by an administrator's hand.
@@ -67,8 +64,6 @@ type CI struct {
 
 // NewCI defines a CI in scope.
 func NewCI(scope constructs.Construct, id string, p CIProps) (*CI, error) {
-	p.ApplyEnvironment = cmp.Or(p.ApplyEnvironment, p.Stack)
-	p.PlanEnvironment = cmp.Or(p.PlanEnvironment, p.Stack+"-plan")
 	if err := p.validate(); err != nil {
 		return nil, fmt.Errorf("ci %q: %w", id, err)
 	}
@@ -80,9 +75,9 @@ func NewCI(scope constructs.Construct, id string, p CIProps) (*CI, error) {
 		Policy:      policy(p.boundary()...),
 	})
 	return &CI{
-		plan: p.role(scope, "plan", p.PlanEnvironment, "ReadOnlyAccess", nil,
+		plan: p.role(scope, "plan", p.Stack+"-plan", "ReadOnlyAccess", nil,
 			append(p.State.mayRead(p.Stack), p.noData())),
-		apply: p.role(scope, "apply", p.ApplyEnvironment, "PowerUserAccess", boundary.Arn(),
+		apply: p.role(scope, "apply", p.Stack, "PowerUserAccess", boundary.Arn(),
 			append(p.State.mayWrite(p.Stack), p.mayManageRoles()...)),
 	}, nil
 }

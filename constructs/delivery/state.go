@@ -28,11 +28,14 @@ func (p StateProps) validate() error {
 }
 
 // StateBucket is the name of the bucket that holds the states of an account's
-// stacks in a region. A stack's state lies under its name; the file that locks
-// it lies beside it.
+// stacks in a region.
 func StateBucket(account security.Account) string {
 	return "shopstream-state-" + account.ID + "-" + account.Region
 }
+
+// StateKey is where the state of a stack lies in the bucket; its lock has
+// .tflock at its end.
+func StateKey(stack string) string { return stack + "/terraform.tfstate" }
 
 // State is where Terraform keeps what it knows of an account's stacks. It may
 // hold secrets: of the platform's roles, each stack's CI roles and break-glass
@@ -100,9 +103,9 @@ func (s *State) Keep(stack string, owners ...string) {
 	})
 }
 
-// stateOf is the ARN of a stack's state; its lock has .tflock at its end.
+// stateOf is the ARN of a stack's state.
 func (s *State) stateOf(stack string) string {
-	return "arn:aws:s3:::" + StateBucket(s.account) + "/" + stack + "/terraform.tfstate"
+	return "arn:aws:s3:::" + StateBucket(s.account) + "/" + StateKey(stack)
 }
 
 // mayRead lets a role read and lock a stack's state.

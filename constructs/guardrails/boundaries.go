@@ -1,6 +1,7 @@
 package guardrails
 
 import (
+	"fmt"
 	"path"
 	"slices"
 	"strings"
@@ -25,13 +26,13 @@ var destruction = []string{
 	"sqs:DeleteQueue",
 }
 
-// unbounded finds roles of services that no boundary holds, and boundaries
-// that hold too little. A boundary of other roles, such as the deploy's, must
-// let through what this one denies.
+// unbounded finds roles of services and people that no boundary holds, and
+// boundaries that hold too little. A boundary of other roles, such as the
+// deploy's, must let through what this one denies.
 func unbounded(s *stack) (found []finding) {
 	var boundaries []*resource
 	for _, role := range s.of("aws_iam_role") {
-		if !servesService(role) {
+		if !serves(role, "Service:") && !serves(role, "AWS:") {
 			continue
 		}
 		named := s.refs(role, "permissions_boundary")
@@ -49,12 +50,25 @@ func unbounded(s *stack) (found []finding) {
 	return found
 }
 
-// servesService reports whether a service, not a person or a deploy, assumes a role.
-func servesService(role *resource) bool {
+// serves reports whether principals of a kind assume a role: services, or AWS's
+// users and roles, which a deploy by GitHub is none of.
+func serves(role *resource, kind string) bool {
 	statements, _ := parsePolicy(role.text("assume_role_policy")) // one that can't be read is reported by policy-readable
 	return slices.ContainsFunc(statements, func(st statement) bool {
-		return slices.ContainsFunc(st.principals(), func(p string) bool { return strings.HasPrefix(p, "Service:") })
+		return slices.ContainsFunc(st.principals(), func(p string) bool { return strings.HasPrefix(p, kind) })
 	})
+}
+
+// singleFactor finds roles that a user takes with a password or a key alone.
+func singleFactor(s *stack) (found []finding) {
+	s.eachAllowed(func(d document, name string, st statement) {
+		for _, p := range st.principals() {
+			if strings.Contains(p, ":user/") && !slices.Contains(st.Condition["Bool"]["aws:MultiFactorAuthPresent"], "true") {
+				found = append(found, finding{d.r, fmt.Sprintf("%s lets %s in with one factor", name, strings.TrimPrefix(p, "AWS:")), "add a condition that aws:MultiFactorAuthPresent is true, by Bool"})
+			}
+		}
+	}, trustPolicy)
+	return found
 }
 
 func looseBoundary(d document) (found []finding) {

@@ -17,6 +17,9 @@ type edge struct {
 	source  string // ARN of what the service acts for; {a.b} is attribute b of what a names
 }
 
+// eventTarget is the type that writes in a role, where it names one.
+const eventTarget = "aws_cloudwatch_event_target"
+
 var edges = []edge{
 	{"aws_s3_bucket_notification", "queue?.queue_arn", "s3.amazonaws.com", "arn:aws:s3:::{bucket.bucket}"},
 	{"aws_s3_bucket_notification", "topic?.topic_arn", "s3.amazonaws.com", "arn:aws:s3:::{bucket.bucket}"},
@@ -26,8 +29,8 @@ var edges = []edge{
 	{"aws_cloudwatch_metric_alarm", "insufficient_data_actions?", "cloudwatch.amazonaws.com", "arn:aws:cloudwatch:{region}:{account}:alarm:{alarm_name}"},
 	{"aws_cloudwatch_composite_alarm", "alarm_actions?", "cloudwatch.amazonaws.com", "arn:aws:cloudwatch:{region}:{account}:alarm:{alarm_name}"},
 	{"aws_cloudwatch_composite_alarm", "ok_actions?", "cloudwatch.amazonaws.com", "arn:aws:cloudwatch:{region}:{account}:alarm:{alarm_name}"},
-	{"aws_cloudwatch_event_target", "arn", "events.amazonaws.com", "arn:aws:events:{region}:{account}:rule/{rule.name}"},
-	{"aws_cloudwatch_event_target", "dead_letter_config?.arn", "events.amazonaws.com", "arn:aws:events:{region}:{account}:rule/{rule.name}"},
+	{eventTarget, "arn", "events.amazonaws.com", "arn:aws:events:{region}:{account}:rule/{rule.name}"},
+	{eventTarget, "dead_letter_config?.arn", "events.amazonaws.com", "arn:aws:events:{region}:{account}:rule/{rule.name}"},
 	{"aws_cloudwatch_event_bus", "kms_key_identifier", "events.amazonaws.com", ""},
 	{"aws_sns_topic_subscription", "endpoint", "sns.amazonaws.com", "arn:aws:sns:{region}:{account}:{topic_arn.name}"},
 	{"aws_sns_topic_subscription", "redrive_policy?", "sns.amazonaws.com", "arn:aws:sns:{region}:{account}:{topic_arn.name}"},
@@ -66,11 +69,18 @@ var targets = map[string]string{
 func lockedOut(s *stack) (found []finding) {
 	for _, e := range edges {
 		for _, r := range s.of(e.kind) {
+			if r.kind == eventTarget && e.target == "arn" && r.body["role_arn"] != nil {
+				continue // the role writes, and its grants decide
+			}
 			service := strings.ReplaceAll(e.service, "{region}", s.regionOf(r))
 			for _, target := range s.refs(r, e.target) {
 				for _, key := range s.keysOf(target) {
-					if problem := s.refuses(key, service, s.sourceOf(e, r)); problem != "" {
-						found = append(found, finding{r, fmt.Sprintf("the key of %s %s", target.path, problem), "name it in the key's policy, as Key.AllowService does"})
+					problem, mend := s.refuses(key, service, s.sourceOf(e, r)), "name it in the key's policy, as Key.AllowService does"
+					if r.kind == eventTarget && target.kind == "aws_sns_topic" {
+						problem, mend = "can't tell this rule from anybody's: EventBridge names no source to it", "set role_arn to a role that may publish"
+					}
+					if problem != "" {
+						found = append(found, finding{r, fmt.Sprintf("the key of %s %s", target.path, problem), mend})
 					}
 				}
 			}

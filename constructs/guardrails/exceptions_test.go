@@ -31,9 +31,12 @@ func TestException(t *testing.T) {
 		"is for one rule":                                     {fail, Exception{Tagged, "test/bad_none", "tried by hand"}, "alarmed exception-fresh"},
 		"is for one path":                                     {fail, Exception{Alarmed, "test/bad_non", "tried by hand"}, "alarmed exception-fresh"},
 		"of another stack says nothing":                       {fail, Exception{Alarmed, "prod/bad_none", "tried by hand"}, "alarmed"},
-		"is stale where the construct is in order":            {pass, Exception{Alarmed, "*/by_ref", "tried by hand"}, "exception-fresh"},
-		"for any stack is not stale where there is no such":   {pass, Exception{Alarmed, "*/other", "tried by hand"}, ""},
-		"from protection is not stale where nothing protects": {pass, Exception{DeletionProtected, "*/by_ref", "rebuilt from the lake"}, ""},
+		"excuses any construct with such a name":              {fail, Exception{Alarmed, "*/bad_*", "tried by hand"}, ""},
+		"is not for what lies deeper":                         {fail, Exception{Alarmed, "*", "tried by hand"}, "alarmed"},
+		"is stale where the construct is in order":            {pass, Exception{Alarmed, "test/by_ref", "tried by hand"}, "exception-fresh"},
+		"is stale where there is no such construct":           {pass, Exception{Alarmed, "test/other", "tried by hand"}, "exception-fresh"},
+		"for any stack is not stale where one is in order":    {pass, Exception{Alarmed, "*/by_ref", "tried by hand"}, ""},
+		"from protection is not stale where nothing protects": {pass, Exception{DeletionProtected, "test/by_ref", "rebuilt from the lake"}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := strings.Join(found(t, c.stack, c.e), " "); got != c.want {

@@ -37,7 +37,7 @@ func public(s *stack) (found []finding) {
 	}, trustPolicy, resourcePolicy, keyPolicy, endpointPolicy)
 
 	for _, r := range s.of("aws_lambda_permission", "aws_sns_topic_permission", "aws_ecr_registry_policy") {
-		if r.text("principal") == "*" && r.text("principal_org_id") == "" && r.text("source_arn") == "" && r.text("source_account") == "" {
+		if r.text("principal") == "*" && r.text("principal_org_id") == "" {
 			found = append(found, finding{r, "it lets in everybody", "name the principal and its source"})
 		}
 	}
@@ -134,8 +134,23 @@ func (st statement) conditioned(holds func(key string, values list) bool) bool {
 	return false
 }
 
+// tellers are services that tell for whose account they assume a role. Others
+// tell nothing, and a condition would keep them out.
+var tellers = []string{
+	"budgets.amazonaws.com", "ecs-tasks.amazonaws.com", "events.amazonaws.com", "firehose.amazonaws.com", "glue.amazonaws.com",
+	"lambda.amazonaws.com", "s3.amazonaws.com", "scheduler.amazonaws.com", "vpc-flow-logs.amazonaws.com",
+}
+
 // confusedDeputies finds services that would act for anybody's resources.
 func confusedDeputies(s *stack) (found []finding) {
+	s.eachAllowed(func(d document, name string, st statement) {
+		external := st.conditioned(func(key string, values list) bool { return strings.EqualFold(key, "sts:ExternalId") })
+		for _, principal := range st.principals() {
+			if service, _ := strings.CutPrefix(principal, "Service:"); slices.Contains(tellers, service) && !external && !s.narrowed(st) {
+				found = append(found, finding{d.r, fmt.Sprintf("%s lets %s take the role for anybody's resources", name, service), "add a condition on aws:SourceAccount, as security.NewRole does"})
+			}
+		}
+	}, trustPolicy)
 	s.eachAllowed(func(d document, name string, st statement) {
 		for _, principal := range st.principals() {
 			if service, is := strings.CutPrefix(principal, "Service:"); is && !s.narrowed(st) {

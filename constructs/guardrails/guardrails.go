@@ -63,6 +63,7 @@ const (
 	KeyNamesService   = "key-names-service"
 	RoleGranted       = "role-granted"
 	RoleBounded       = "role-bounded"
+	SecondFactor      = "second-factor"
 	WrittenOnce       = "written-once"
 	TypeKnown         = "type-known"
 	ExceptionFresh    = "exception-fresh" // judged by Find itself
@@ -88,7 +89,8 @@ func Rules() []Rule {
 		{Alarmed, "Every function has an alarm that tells somebody.", unwatched},
 		{KeyNamesService, "A service that writes to an encrypted target is named in its key's policy.", lockedOut},
 		{RoleGranted, "Every role has grants.", idleRoles},
-		{RoleBounded, "Every role of a service has a boundary: no government, no destruction, no other regions.", unbounded},
+		{RoleBounded, "Every role of a service or a person has a boundary: no government, no destruction, no other regions.", unbounded},
+		{SecondFactor, "A user takes a role with a second factor.", singleFactor},
 		{WrittenOnce, "What CloudFront serves from a bucket is written once.", rewritable},
 		{TypeKnown, "Every type that can hold data is known to the rules.", unknownTypes},
 	}

@@ -20,6 +20,7 @@ const (
 // PlanOptions configures CheckPlan.
 type PlanOptions struct {
 	DestroyData []string // addresses that the plan may destroy or make anew; one that it doesn't is a violation
+	DestroyAll  bool     // the plan may destroy all data; what would refuse to go, halfway through, is a violation
 	Public      []string // addresses that may be public; one that isn't is a violation
 	StackJSON   []byte   // cdk.tf.json of the plan, in which policies are read that a plan doesn't know yet; default: such policies are violations
 }
@@ -101,7 +102,7 @@ func FindInPlan(planJSON []byte, o PlanOptions) ([]Violation, error) {
 		}
 		s.fill(written)
 	}
-	destroyed, unusedDestroy := permit(p.destroyed(), o.DestroyData)
+	destroyed, unusedDestroy := permit(p.destroyed(o.DestroyAll), o.DestroyData)
 	exposed, unusedPublic := permit(s.violations(true, exposureRules...), o.Public, Private, Closed)
 	found := slices.Concat(destroyed, exposed)
 	for _, address := range unusedDestroy {
@@ -133,13 +134,20 @@ func permit(found []Violation, addresses []string, rules ...string) (left []Viol
 }
 
 // destroyed finds what the plan destroys that holds data, and what it makes
-// anew that loses something by it.
-func (p plan) destroyed() (found []Violation) {
+// anew that loses something by it. With all, what is destroyed for good may go,
+// if AWS lets it.
+func (p plan) destroyed(all bool) (found []Violation) {
 	for _, c := range p.Changes {
 		if c.Mode != "managed" || !slices.Contains(c.Change.Actions, "delete") {
 			continue
 		}
 		anew := slices.Contains(c.Change.Actions, "create")
+		if all && !anew {
+			if lock := c.locked(); lock != "" {
+				found = append(found, Violation{c.Address, c.Address, DataKept, "it refuses to be destroyed: it was applied with " + lock, "set Protect to false and DeleteData to true, deploy, and destroy then"})
+			}
+			continue
+		}
 		verb := "destroys"
 		if anew {
 			verb = "makes anew"
@@ -157,6 +165,26 @@ func (p plan) destroyed() (found []Violation) {
 		}
 	}
 	return found
+}
+
+// locks are attributes by which AWS or the provider refuses to destroy a
+// resource that has been applied with them.
+var locks = []struct {
+	attribute string
+	value     any
+}{
+	{"force_destroy", false}, {"force_delete", false},
+	{"deletion_protection", true}, {"deletion_protection", "ACTIVE"},
+	{"deletion_protection_enabled", true}, {"enable_deletion_protection", true}, {"termination_protection_enabled", true},
+}
+
+func (c planChange) locked() string {
+	for _, l := range locks {
+		if c.Change.Before[l.attribute] == l.value {
+			return fmt.Sprintf("%s = %v", l.attribute, l.value)
+		}
+	}
+	return ""
 }
 
 func (c planChange) forces(attribute string) bool {

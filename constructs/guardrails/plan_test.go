@@ -69,6 +69,17 @@ func TestPlan(t *testing.T) {
 			t.Error("another resource was let through")
 		}
 	})
+	t.Run("may destroy all, but makes nothing anew", func(t *testing.T) {
+		found := findInPlan(t, "fail.json", PlanOptions{DestroyAll: true})
+		for _, address := range []string{"aws_kinesis_stream.bad_destroyed", "module.lake.aws_s3_bucket.bad_in_module", "aws_glue_catalog_table.bad_iceberg"} {
+			if v, is := found[address]; is {
+				t.Errorf("got %v, want it let through", v)
+			}
+		}
+		if found["aws_dynamodb_table.bad_anew"].Rule != DataKept || found["aws_sagemaker_feature_group.bad_feature"].Rule != NotAnew {
+			t.Error("what is made anew was let through")
+		}
+	})
 	t.Run("may make public what is named, which doesn't make its policy known", func(t *testing.T) {
 		found := findInPlan(t, "fail.json", PlanOptions{Public: []string{"aws_sqs_queue.bad_star", "aws_sqs_queue.bad_unknown"}})
 		if v, is := found["aws_sqs_queue.bad_star"]; is {
@@ -99,6 +110,31 @@ func TestPlan(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			if _, err := FindInPlan([]byte(text), PlanOptions{}); err == nil {
 				t.Error("got no error")
+			}
+		})
+	}
+}
+
+func TestAPlanThatDestroysAllIsRefusedForWhatRefusesToGo(t *testing.T) {
+	for name, c := range map[string]struct{ kind, before, refused string }{
+		"a bucket that keeps its objects":           {"aws_s3_bucket", `{"force_destroy": false}`, "force_destroy = false"},
+		"a bucket that lets them go":                {"aws_s3_bucket", `{"force_destroy": true}`, ""},
+		"a repository that keeps its images":        {"aws_ecr_repository", `{"force_delete": false}`, "force_delete = false"},
+		"a service that says nothing":               {"aws_ecs_service", `{"force_delete": null}`, ""},
+		"a protected table":                         {"aws_dynamodb_table", `{"deletion_protection_enabled": true}`, "deletion_protection_enabled = true"},
+		"a table that isn't":                        {"aws_dynamodb_table", `{"deletion_protection_enabled": false}`, ""},
+		"a protected user pool":                     {"aws_cognito_user_pool", `{"deletion_protection": "ACTIVE"}`, "deletion_protection = ACTIVE"},
+		"a user pool that isn't":                    {"aws_cognito_user_pool", `{"deletion_protection": "INACTIVE"}`, ""},
+		"a protected cluster":                       {"aws_rds_cluster", `{"deletion_protection": true}`, "deletion_protection = true"},
+		"a protected load balancer":                 {"aws_lb", `{"enable_deletion_protection": true}`, "enable_deletion_protection = true"},
+		"a protected store of events":               {"aws_cloudtrail_event_data_store", `{"termination_protection_enabled": true}`, "termination_protection_enabled = true"},
+		"a stream, which nothing protects but code": {"aws_kinesis_stream", `{}`, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			plan := `{"format_version": "1.2", "resource_changes": [{"address": "x", "mode": "managed", "type": "` + c.kind + `", "change": {"actions": ["delete"], "before": ` + c.before + `}}]}`
+			err := CheckPlan([]byte(plan), PlanOptions{DestroyAll: true})
+			if c.refused == "" && err != nil || c.refused != "" && (err == nil || !strings.Contains(err.Error(), c.refused)) {
+				t.Errorf("got %v, want %q in it", err, c.refused)
 			}
 		})
 	}

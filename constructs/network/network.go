@@ -70,11 +70,17 @@ func (p Props) validate() error {
 			check.That(zoneFormat.MatchString(zone), `Zones must hold letters such as "a", got %q`, zone),
 			check.That(!slices.Contains(p.Zones[:i], zone), "Zones holds %q twice", zone))
 	}
-	for i, service := range p.InterfaceEndpoints {
+	return errors.Join(append(errs, ValidateInterfaceEndpoints(p.InterfaceEndpoints))...)
+}
+
+// ValidateInterfaceEndpoints reports what Props.InterfaceEndpoints may not hold.
+func ValidateInterfaceEndpoints(services []string) error {
+	var errs []error
+	for i, service := range services {
 		errs = append(errs,
 			check.That(serviceFormat.MatchString(service), `InterfaceEndpoints must hold services such as "ecr.api", got %q`, service),
 			check.That(service != "s3" && service != "dynamodb", "InterfaceEndpoints must not hold %q, which has a gateway endpoint", service),
-			check.That(!slices.Contains(p.InterfaceEndpoints[:i], service), "InterfaceEndpoints holds %q twice", service))
+			check.That(!slices.Contains(services[:i], service), "InterfaceEndpoints holds %q twice", service))
 	}
 	return errors.Join(errs...)
 }
@@ -152,9 +158,6 @@ func (n *Network) PublicSubnetIDs() []*string { return n.public.ids() }
 
 // PrivateSubnetIDs are tokens, one a zone: for what calls AWS and the internet.
 func (n *Network) PrivateSubnetIDs() []*string { return n.private.ids() }
-
-// IsolatedSubnetIDs are tokens, one a zone: for what holds data.
-func (n *Network) IsolatedSubnetIDs() []*string { return n.isolated.ids() }
 
 // PrivateCIDR is the block of all private subnets as text.
 func (n *Network) PrivateCIDR() string { return n.private.block.String() }

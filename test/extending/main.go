@@ -17,9 +17,10 @@ import (
 	"github.com/shopstream/shopstream/stacks"
 )
 
-// production is Shopstream's prod with our account, region and traffic.
+// production is Shopstream's prod with our name, account, region and traffic.
 func production() stacks.Environment {
 	env := stacks.Prod
+	env.Name = "live"
 	env.Account = "210987654321"
 	env.Region, env.ReplicaRegion = "eu-north-1", "eu-west-3"
 	env.Traffic.EventsPerSecond *= 2

@@ -28,8 +28,9 @@ func TestMain(m *testing.M) {
 func pipeline(t *testing.T) *stacks.Pipeline {
 	t.Helper()
 	var workloads stacks.Workloads
-	workloads.Preprocess.Path = filepath.Join(t.TempDir(), "preprocess.zip")
+	workloads.Preprocess.Path = filepath.Join(t.TempDir(), "function.zip")
 	workloads.Preprocess.Platform = "linux-arm64"
+	workloads.Heartbeat, workloads.Ledger, workloads.Scaler = workloads.Preprocess, workloads.Preprocess, workloads.Preprocess
 	if err := os.WriteFile(workloads.Preprocess.Path, []byte("PK\x05\x06"+strings.Repeat("\x00", 18)), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -66,7 +67,7 @@ func TestOurProduction(t *testing.T) {
 		if err := env.Validate(); err != nil {
 			t.Fatal(err)
 		}
-		env.Account, env.Region, env.ReplicaRegion, env.Traffic = stacks.Prod.Account, stacks.Prod.Region, stacks.Prod.ReplicaRegion, stacks.Prod.Traffic
+		env.Name, env.Account, env.Region, env.ReplicaRegion, env.Traffic = stacks.Prod.Name, stacks.Prod.Account, stacks.Prod.Region, stacks.Prod.ReplicaRegion, stacks.Prod.Traffic
 		if !reflect.DeepEqual(env, stacks.Prod) {
 			t.Errorf("got %+v, want %+v", env, stacks.Prod)
 		}
@@ -80,7 +81,7 @@ func TestOurProduction(t *testing.T) {
 		p := pipeline(t)
 		sqsqueue.NewSqsQueue(p.Stack, jsii.String("plain"), &sqsqueue.SqsQueueConfig{Name: jsii.String("plain")})
 		err := p.Check()
-		if err == nil || !strings.Contains(err.Error(), "prod/plain breaks encrypted") || !strings.Contains(err.Error(), "prod/plain breaks dead-letters") {
+		if err == nil || !strings.Contains(err.Error(), "live/plain breaks encrypted") || !strings.Contains(err.Error(), "live/plain breaks dead-letters") {
 			t.Errorf("got %v", err)
 		}
 	})
@@ -132,7 +133,7 @@ func TestChurn(t *testing.T) {
 			Boundary string `json:"permissions_boundary"`
 		}
 		decode(t, r["aws_iam_role"]["churn_jobs_this"], &got)
-		if got.Name != "shopstream-prod-churn-jobs" || got.Boundary != "${aws_iam_policy.boundary_this.arn}" {
+		if got.Name != "shopstream-live-churn-jobs" || got.Boundary != "${aws_iam_policy.boundary_this.arn}" {
 			t.Errorf("got %+v", got)
 		}
 	})

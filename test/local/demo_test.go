@@ -30,7 +30,7 @@ func TestMain(m *testing.M) {
 }
 
 // built returns the project's folder once what the demo needs is there.
-func built(t *testing.T) string {
+func built(t testing.TB) string {
 	t.Helper()
 	root, err := asset.Root()
 	if err != nil {
@@ -48,7 +48,7 @@ func built(t *testing.T) string {
 }
 
 // lacking skips a test on a machine that lacks something; CI lacks nothing.
-func lacking(t *testing.T, format string, args ...any) {
+func lacking(t testing.TB, format string, args ...any) {
 	t.Helper()
 	if os.Getenv("CI") != "" {
 		t.Fatalf(format, args...)
@@ -305,7 +305,7 @@ func TestDemoRefuses(t *testing.T) {
 	}
 }
 
-func readJSON(t *testing.T, path string, v any) {
+func readJSON(t testing.TB, path string, v any) {
 	t.Helper()
 	b, err := os.ReadFile(path)
 	if err != nil {

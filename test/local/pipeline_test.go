@@ -211,10 +211,11 @@ func TestPipeline(t *testing.T) {
 			t.Errorf("got %s, want the whole record", record)
 		}
 	})
+	operate(t, d)
 	t.Run("plans no change after it was applied", func(t *testing.T) {
 		cmd := exec.Command("terraform", "-chdir="+filepath.Join(d.dir, "run", "cdktf.out", "stacks", "local"), "plan", "-detailed-exitcode", "-no-color", "-input=false", "-lock=false")
 		cmd.Env = append(os.Environ(), "AWS_ENDPOINT_URL="+d.Moto, "AWS_ACCESS_KEY_ID=emulated", "AWS_SECRET_ACCESS_KEY=emulated", "CHECKPOINT_DISABLE=1",
-			"TF_VAR_ministack_endpoint="+d.MiniStack, "TF_VAR_moto_endpoint="+d.Moto, "TF_VAR_collector_image=collector@local")
+			"TF_VAR_ministack_endpoint="+d.MiniStack, "TF_VAR_moto_endpoint="+d.Moto, "TF_VAR_collector_image=collector@local", "TF_VAR_visitor_secret=unused")
 		if out, err := cmd.CombinedOutput(); err != nil {
 			t.Errorf("%v\n%s", err, out)
 		}
@@ -242,7 +243,7 @@ func TestPipeline(t *testing.T) {
 		t.Logf("%d acknowledged, %d accepted", sent.Acknowledged, after.Ledger.Accepted-before)
 	})
 	t.Run("shows a residue when an object is deleted", func(t *testing.T) {
-		key := d.objects(t, d.Outputs.RawBucket)[0]
+		key := d.unique(t)
 		if _, err := ledger.NewS3(d.config()).DeleteObject(t.Context(), &s3.DeleteObjectInput{Bucket: &d.Outputs.RawBucket, Key: &key}); err != nil {
 			t.Fatal(err)
 		}

@@ -5,16 +5,12 @@ import (
 	"fmt"
 	"maps"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"reflect"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
-
-	"github.com/shopstream/shopstream/internal/emulator"
-	"github.com/shopstream/shopstream/internal/process"
 )
 
 // TestWide applies the stack local-wide, which has what prod has, on the
@@ -23,69 +19,31 @@ func TestWide(t *testing.T) {
 	root := built(t)
 	t.Parallel()
 	dir := t.TempDir()
-	writeWide(t, root, dir)
+	writeStacks(t, root, dir, "local-wide")
 	stackDir := filepath.Join(dir, "stacks", "local-wide")
-	lacked := lackedTypes(t, root)
+	lacked := listed(t, root, heldByNone)
 	applied := readStack(t, stackDir).without(lacked)
 	applied.write(t, stackDir)
-	writeFile(t, filepath.Join(stackDir, "terraform.tfvars.json"),
-		`{"page_email": "pages@example.com", "ticket_email": "tickets@example.com"}`)
 	if wrong := disagreements(lacked, applied, readStack(t, filepath.Join(dir, "stacks", "prod"))); len(wrong) > 0 {
 		t.Fatal(strings.Join(wrong, "\n")) // before minutes of applying
 	}
-
-	group, err := process.NewGroup(filepath.Join(dir, "run"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(group.Stop)
-	aws, err := emulator.Start(t.Context(), emulator.Options{
-		Root: root, Dir: filepath.Join(dir, "emulator"), Region: "eu-west-1", Account: "123456789012", Group: group,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := aws.Deploy(t.Context(), stackDir); err != nil {
-		t.Fatal(err)
-	}
-	if got, want := len(stateOf(t, stackDir)), applied.count(); got != want {
-		t.Errorf("got %d resources in the state, want %d", got, want)
-	}
-	if err := aws.Terraform(t.Context(), stackDir, "plan", "-no-color", "-input=false", "-detailed-exitcode", "-parallelism=30"); err != nil {
-		t.Errorf("a second plan fails or finds changes: %v\n%s", err, changes(filepath.Join(dir, "run", "terraform-plan.log")))
-	}
-	if err := aws.Destroy(t.Context(), stackDir); err != nil {
-		t.Fatal(err)
-	}
-	if left := stateOf(t, stackDir); len(left) > 0 {
-		t.Errorf("destroying leaves %s", strings.Join(left, ", "))
-	}
+	appliesAndLeavesNothing(t, root, stackDir, listed(t, root, leftByDestroy))
 }
 
-// writeWide writes the stacks local-wide and prod to dir, in a process of its own.
-func writeWide(t *testing.T, root, dir string) {
-	t.Helper()
-	cmd := exec.Command("go", "run", "./test/local/wide")
-	cmd.Dir = root
-	cmd.Env = append(os.Environ(), "CDKTF_OUTDIR="+dir)
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-}
-
-// disagreements are what is wrong with the list in docs/emulators.md.
-func disagreements(lacked map[string]string, applied, prod stack) (wrong []string) {
+// disagreements are what is wrong with a list in docs/emulators.md of types that
+// are in the whole and cannot be applied.
+func disagreements(lacked map[string]string, applied, whole stack) (wrong []string) {
 	for name, reason := range lacked {
-		if prod.resources[name] == nil {
-			wrong = append(wrong, fmt.Sprintf("docs/emulators.md lists %s, which prod does not have", name))
+		if whole.resources[name] == nil {
+			wrong = append(wrong, fmt.Sprintf("docs/emulators.md lists %s, which is in no stack", name))
 		}
 		if reason == "" {
 			wrong = append(wrong, fmt.Sprintf("docs/emulators.md lists %s without a reason", name))
 		}
 	}
-	for name := range prod.resources {
+	for name := range whole.resources {
 		if _, listed := lacked[name]; !listed && applied.resources[name] == nil {
-			wrong = append(wrong, fmt.Sprintf("prod has %s, which local-wide does not apply and docs/emulators.md does not list", name))
+			wrong = append(wrong, fmt.Sprintf("%s is not applied, and docs/emulators.md does not list it", name))
 		}
 	}
 	slices.Sort(wrong)
@@ -115,9 +73,9 @@ func TestTheListOfWhatNoEmulatorHoldsIsHeldToTheStacks(t *testing.T) {
 		lacked map[string]string
 		want   []string
 	}{
-		"a type that falls with another has to be listed": {lacked, []string{"prod has aws_panel, which local-wide does not apply and docs/emulators.md does not list"}},
+		"a type that falls with another has to be listed": {lacked, []string{"aws_panel is not applied, and docs/emulators.md does not list it"}},
 		"a list that covers all is right":                 {map[string]string{"aws_lock": "has no route", "aws_panel": "shows the lock"}, nil},
-		"a type that prod does not have is wrong":         {map[string]string{"aws_lock": "x", "aws_panel": "x", "aws_gone": "x"}, []string{"docs/emulators.md lists aws_gone, which prod does not have"}},
+		"a type that is in no stack is wrong":             {map[string]string{"aws_lock": "x", "aws_panel": "x", "aws_gone": "x"}, []string{"docs/emulators.md lists aws_gone, which is in no stack"}},
 		"a type needs a reason":                           {map[string]string{"aws_lock": "", "aws_panel": "x"}, []string{"docs/emulators.md lists aws_lock without a reason"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -128,26 +86,33 @@ func TestTheListOfWhatNoEmulatorHoldsIsHeldToTheStacks(t *testing.T) {
 	}
 }
 
-var lackedRow = regexp.MustCompile("(?m)^\\| `(aws_[a-z0-9_]+)` \\|(.*)\\|$")
+// Sections of docs/emulators.md whose tables tests are held to.
+const (
+	heldByNone        = "What no emulator holds"
+	accountHeldByNone = "What no emulator holds of an account"
+	leftByDestroy     = "What a destroy leaves"
+)
 
-// lackedTypes are the types of resources that docs/emulators.md lists as held
-// by no emulator, each with its reason.
-func lackedTypes(t *testing.T, root string) map[string]string {
+var row = regexp.MustCompile("(?m)^\\| `([a-z0-9_ -]+)` \\|(.*)\\|$")
+
+// listed are the first cells of a section's table in docs/emulators.md, each
+// with the second, the reason.
+func listed(t testing.TB, root, section string) map[string]string {
 	t.Helper()
 	page, err := os.ReadFile(filepath.Join(root, "docs", "emulators.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, section, found := strings.Cut(string(page), "\n## What no emulator holds\n")
+	_, text, found := strings.Cut(string(page), "\n## "+section+"\n")
 	if !found {
-		t.Fatal("docs/emulators.md has no section What no emulator holds")
+		t.Fatalf("docs/emulators.md has no section %s", section)
 	}
-	section, _, _ = strings.Cut(section, "\n## ")
-	lacked := map[string]string{}
-	for _, row := range lackedRow.FindAllStringSubmatch(section, -1) {
-		lacked[row[1]] = strings.TrimSpace(row[2])
+	text, _, _ = strings.Cut(text, "\n## ")
+	cells := map[string]string{}
+	for _, match := range row.FindAllStringSubmatch(text, -1) {
+		cells[match[1]] = strings.TrimSpace(match[2])
 	}
-	return lacked
+	return cells
 }
 
 // stack is a stack's Terraform JSON.
@@ -157,10 +122,13 @@ type stack struct {
 	rest      map[string]json.RawMessage
 }
 
-func readStack(t *testing.T, dir string) (s stack) {
+func readStack(t testing.TB, dir string) (s stack) {
 	t.Helper()
 	readJSON(t, filepath.Join(dir, "cdk.tf.json"), &s.rest)
 	for key, v := range map[string]any{"resource": &s.resources, "output": &s.outputs} {
+		if s.rest[key] == nil { // as where a stack has no outputs
+			continue
+		}
 		if err := json.Unmarshal(s.rest[key], v); err != nil {
 			t.Fatal(err)
 		}
@@ -168,13 +136,17 @@ func readStack(t *testing.T, dir string) (s stack) {
 	return s
 }
 
-func (s stack) write(t *testing.T, dir string) {
+func (s stack) write(t testing.TB, dir string) {
 	t.Helper()
-	whole := map[string]any{"resource": s.resources, "output": s.outputs}
+	whole := map[string]any{}
 	for key, v := range s.rest {
-		if whole[key] == nil {
-			whole[key] = v
-		}
+		whole[key] = v
+	}
+	whole["resource"] = s.resources
+	if len(s.outputs) > 0 { // Terraform takes no empty ones
+		whole["output"] = s.outputs
+	} else {
+		delete(whole, "output")
 	}
 	b, err := json.Marshal(whole)
 	if err != nil {
@@ -183,11 +155,25 @@ func (s stack) write(t *testing.T, dir string) {
 	writeFile(t, filepath.Join(dir, "cdk.tf.json"), string(b))
 }
 
-func writeFile(t *testing.T, path, content string) {
+func writeFile(t testing.TB, path, content string) {
 	t.Helper()
 	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// and is both stacks' resources.
+func (s stack) and(other stack) stack {
+	both := map[string]map[string]json.RawMessage{}
+	for _, resources := range []map[string]map[string]json.RawMessage{s.resources, other.resources} {
+		for name, byName := range resources {
+			if both[name] == nil {
+				both[name] = map[string]json.RawMessage{}
+			}
+			maps.Copy(both[name], byName)
+		}
+	}
+	return stack{resources: both}
 }
 
 func (s stack) count() (n int) {
@@ -239,31 +225,4 @@ var address = regexp.MustCompile(`\baws_[a-z0-9_]+\.[A-Za-z0-9_-]+`)
 // refersTo says whether a body names one of the addresses.
 func refersTo(body json.RawMessage, addresses map[string]bool) bool {
 	return slices.ContainsFunc(address.FindAll(body, -1), func(found []byte) bool { return addresses[string(found)] })
-}
-
-// stateOf are the addresses of the resources in a stack's state.
-func stateOf(t *testing.T, dir string) (addresses []string) {
-	t.Helper()
-	var state struct {
-		Resources []struct{ Mode, Type, Name string }
-	}
-	readJSON(t, filepath.Join(dir, "terraform.tfstate"), &state)
-	for _, r := range state.Resources {
-		if r.Mode == "managed" {
-			addresses = append(addresses, fmt.Sprintf("%s.%s", r.Type, r.Name))
-		}
-	}
-	return addresses
-}
-
-var changed = regexp.MustCompile(`^ +(# aws_|[+~-] |[-+/]+ |Error)`)
-
-// changes are the lines of a plan that say what differs.
-func changes(log string) string {
-	b, err := os.ReadFile(log)
-	if err != nil {
-		return err.Error()
-	}
-	lines := slices.DeleteFunc(strings.Split(string(b), "\n"), func(line string) bool { return !changed.MatchString(line) })
-	return strings.Join(lines, "\n")
 }
