@@ -962,7 +962,7 @@ func TestService(t *testing.T) {
 		if b := service.Balancer[0]; b.Targets != "aws_lb_target_group.front_load_balancer_targets" || b.Container != "collector" || b.Port != 8080 {
 			t.Errorf("got %+v", b)
 		}
-		if !slices.ContainsFunc(service.DependsOn, func(on string) bool { return strings.HasPrefix(on, "aws_lb_listener.front_load_balancer_listener") }) {
+		if !slices.ContainsFunc(service.DependsOn, func(on string) bool { return strings.HasPrefix(on, "aws_lb_listener.front_load_balancer_plain_listener") }) {
 			t.Errorf("got %v, want it to come after the listener", service.DependsOn)
 		}
 	})
@@ -1065,7 +1065,7 @@ func TestServiceBlueGreen(t *testing.T) {
 		if service.Controller.Type != "CODE_DEPLOY" || service.Breaker.Enable || service.Alarms.Names != nil || !reflect.DeepEqual(service.Lifecycle.IgnoreChanges, want) {
 			t.Errorf("got %+v", service)
 		}
-		listener := resources[struct{ Lifecycle lifecycle }](t, template, "aws_lb_listener")["front_load_balancer_listener"]
+		listener := resources[struct{ Lifecycle lifecycle }](t, template, "aws_lb_listener")["front_load_balancer_plain_listener"]
 		if !reflect.DeepEqual(listener.Lifecycle.IgnoreChanges, []string{"default_action"}) {
 			t.Errorf("got %+v", listener)
 		}
@@ -1088,7 +1088,7 @@ func TestServiceBlueGreen(t *testing.T) {
 			Alarms struct{ Alarms []string } `json:"alarm_configuration"`
 		}](t, template, "aws_codedeploy_deployment_group")["service_deployments_group"]
 		if p := group.Pair.Info; len(p.Targets) != 2 || p.Targets[0].Name != "aws_lb_target_group.front_load_balancer_targets" ||
-			p.Targets[1].Name != "aws_lb_target_group.front_load_balancer_green_targets" || p.Route.Listeners[0] != "aws_lb_listener.front_load_balancer_listener" {
+			p.Targets[1].Name != "aws_lb_target_group.front_load_balancer_green_targets" || p.Route.Listeners[0] != "aws_lb_listener.front_load_balancer_plain_listener" {
 			t.Errorf("got %+v", p)
 		}
 		if !group.Rollback.Enabled || !reflect.DeepEqual(group.Rollback.Events, words("DEPLOYMENT_FAILURE DEPLOYMENT_STOP_ON_ALARM")) || !reflect.DeepEqual(group.Alarms.Alarms, []string{"errors"}) {
@@ -1102,7 +1102,7 @@ func TestServiceBlueGreen(t *testing.T) {
 			{Actions: words("ecs:CreateTaskSet ecs:UpdateServicePrimaryTaskSet ecs:DeleteTaskSet"), Resource: "arn:aws:ecs:eu-west-1:123456789012:task-set/" + path + "/*"},
 			{Actions: words("iam:PassRole"), Resource: "${aws_iam_role.collector_execution_role_this.arn}"},
 			{Actions: words("iam:PassRole"), Resource: "${aws_iam_role.collector_role_this.arn}"},
-			{Actions: words("elasticloadbalancing:ModifyListener"), Resource: "${aws_lb_listener.front_load_balancer_listener.arn}"},
+			{Actions: words("elasticloadbalancing:ModifyListener"), Resource: "${aws_lb_listener.front_load_balancer_plain_listener.arn}"},
 			{Actions: words(`elasticloadbalancing:DescribeListeners elasticloadbalancing:DescribeRules
 				elasticloadbalancing:DescribeTargetGroups elasticloadbalancing:DescribeTargetHealth`), Resource: "*"},
 			{Actions: words("cloudwatch:DescribeAlarms"), Resource: "arn:aws:cloudwatch:eu-west-1:123456789012:alarm:*"},

@@ -433,13 +433,13 @@ func TestWatched(t *testing.T) {
 	})
 	t.Run("lines of level ERROR become a metric that an alarm watches", func(t *testing.T) {
 		filter := synth.Get[struct {
-			Pattern        string
+			Name, Pattern  string
 			Group          string                                  `json:"log_group_name"`
 			Transformation struct{ Namespace, Name, Value string } `json:"metric_transformation"`
 		}](t, template.Resource, "aws_cloudwatch_log_metric_filter", "watch_collector_log_errors")
 		got := getAlarm(t, template, "collector_log_error_lines")
-		if filter.Pattern != `{ $.level = "ERROR" }` || filter.Group != "/collector" || filter.Transformation.Value != "1" ||
-			got.Metric != filter.Transformation.Name || got.Namespace != filter.Transformation.Namespace || got.Metric == "" {
+		if filter.Pattern != `{ $.level = "ERROR" }` || filter.Group != "/collector" || filter.Transformation.Value != "1" || filter.Transformation.Name != filter.Name ||
+			!strings.HasPrefix(got.Metric, "${aws_cloudwatch_log_metric_filter.watch_collector_log_errors") || !strings.HasSuffix(got.Metric, ".name}") || got.Namespace != filter.Transformation.Namespace {
 			t.Errorf("got %+v and %+v", filter, got)
 		}
 	})
