@@ -42,8 +42,20 @@ tools/iam/node_modules/installed: tools/iam/package-lock.json
 	@touch $@
 
 .PHONY: build
-build: ## Compile the workloads and the tools into build/
+build: tracker ## Compile the workloads and the tools into build/
 	@go run ./internal/asset/build
+
+TRACKER := constructs/ingest/tracker
+
+.PHONY: tracker
+tracker: build/tracker/integrity.json
+
+build/tracker/integrity.json: $(TRACKER)/node_modules/installed $(TRACKER)/contract.ts $(TRACKER)/build.mjs $(TRACKER)/tsconfig.json $(shell find $(TRACKER)/src -name '*.ts')
+	@npm --prefix $(TRACKER) run --silent build
+
+$(TRACKER)/node_modules/installed: $(TRACKER)/package-lock.json
+	@npm --prefix $(TRACKER) ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
 
 .PHONY: image
 image: $(if $(ENV),build) ## Build the collector's image, without Docker, into build/images; ENV=x also pushes it to that environment's account
@@ -80,6 +92,7 @@ lint: ## Format, vet and staticcheck
 .PHONY: test
 test: setup-test build lint ## Everything that CI runs
 	@.venv/bin/python -m unittest discover -q -s internal/emulator/launcher/tests
+	@npm --prefix $(TRACKER) test --silent
 	@go test -count=1 $(RACE) $(UNITS)
 	@cd test/extending && go vet ./... && go test -count=1 ./...
 	@go test -count=1 -timeout 30m ./test/...
@@ -96,12 +109,13 @@ golden: ## Rewrite the golden files and the table of settings after a change tha
 bench: setup build ## Measure synth, apply and destroy of the stacks and the hot path; the numbers go to build/bench
 	@go test ./test ./test/local -p 1 -run '^$$' -bench . -benchtime 1x -timeout 20m
 	@cd tools/preprocessbench && go test -run '^$$' -bench . -benchtime 1x
+	@npm --prefix $(TRACKER) run --silent bench
 	@go run ./test/results/table
 
 .PHONY: deploy
 deploy: settings ## Deploy an environment: make deploy ENV=dev; CI=1 asks nothing
 	@if command -v cdktf >/dev/null; then cdktf deploy $(ENV) --skip-provider-lock $(if $(CI),--auto-approve); else \
-	  terraform -chdir=cdktf.out/stacks/$(ENV) init -input=false && terraform -chdir=cdktf.out/stacks/$(ENV) apply; fi
+	  terraform -chdir=cdktf.out/stacks/$(ENV) init -input=false && terraform -chdir=cdktf.out/stacks/$(ENV) apply $(if $(CI),-auto-approve); fi
 
 .PHONY: destroy
 destroy: synthesized ## Destroy an environment with its data: make destroy ENV=dev DESTROY_DATA=dev; CI=1 asks nothing
@@ -127,4 +141,4 @@ synthesized: build
 .PHONY: clean
 clean: ## Remove what was built, installed and written
 	@[ ! -x build/shopstream ] || build/shopstream demo stop
-	@rm -rf build cdktf.out .venv .venv-checkov tools/iam/node_modules
+	@rm -rf build cdktf.out .venv .venv-checkov tools/iam/node_modules $(TRACKER)/node_modules $(TRACKER)/dist

@@ -25,5 +25,6 @@ var Dev = Environment{
 	ActOverBudget: true,
 
 	DeliveryBufferSeconds: 60,
+	RawExpireAfterDays:    90,
 	LogRetentionDays:      14,
 }

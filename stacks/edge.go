@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"strings"
 
+	"github.com/aws/jsii-runtime-go"
+
 	"github.com/shopstream/shopstream/constructs/event"
 	"github.com/shopstream/shopstream/constructs/ingest"
 	"github.com/shopstream/shopstream/constructs/lake"
@@ -95,6 +97,9 @@ func (p *Pipeline) defineTracker() (err error) {
 		return err
 	}
 	p.output("tracker_url", "Where shops take the tracker from.", p.tracker.URL())
+	release := p.workloads.Tracker
+	p.output("tracker_release", "The script of this deployment, once it is promoted.", jsii.String(*p.tracker.URL()+"t/"+release.Version+"/s.js"))
+	p.output("tracker_integrity", "The integrity of that script's tag.", jsii.String(release.Integrity))
 	if p.env.TrackerDomain.Name != "" {
 		p.output("tracker_dns_name", "What the record of "+p.env.TrackerDomain.Name+" points to.", p.tracker.DNSName())
 	}

@@ -73,25 +73,28 @@ type Environment struct {
 	// Times.
 	DeliveryBufferSeconds int // longest wait before Firehose writes an object, 0 to 900; default 60
 	RawGlacierAfterDays   int // age at which raw packs move to Glacier, 30 to 3650; default never
+	RawExpireAfterDays    int // age at which raw packs are deleted, 30 to 3650 and 90 days after they moved to Glacier, which bills so many; older events cannot be replayed; default never
 	LogRetentionDays      int // required; 1, 3, 5, 7, 14, 30, 60, 90, 180 or 365
 }
 
 // People may assume the human roles: ARNs of IAM users or of Identity Center's
 // roles.
 type People struct {
-	Operators       []string // watch and redrive
+	Operators       []string // watch, onboard shops and put failures back into the queue
 	Analysts        []string // query
 	PrivacyOfficers []string // look into the quarantine and erase
+	Redrivers       []string // let stored events and failures enter again
 	BreakGlass      []string // may do everything, and are seen
 }
 
 func (p People) validate() error {
-	if len(p.Operators)+len(p.Analysts)+len(p.PrivacyOfficers)+len(p.BreakGlass) == 0 {
+	if len(p.Operators)+len(p.Analysts)+len(p.PrivacyOfficers)+len(p.Redrivers)+len(p.BreakGlass) == 0 {
 		return nil
 	}
 	return errors.Join(
 		security.ValidateAssumers("People.Operators", p.Operators), security.ValidateAssumers("People.Analysts", p.Analysts),
-		security.ValidateAssumers("People.PrivacyOfficers", p.PrivacyOfficers), security.ValidateAssumers("People.BreakGlass", p.BreakGlass),
+		security.ValidateAssumers("People.PrivacyOfficers", p.PrivacyOfficers), security.ValidateAssumers("People.Redrivers", p.Redrivers),
+		security.ValidateAssumers("People.BreakGlass", p.BreakGlass),
 	)
 }
 
@@ -154,8 +157,19 @@ func (e Environment) validateRest() error {
 	if e.RawGlacierAfterDays != 0 {
 		errs = append(errs, lake.ValidateGlacierAfter("RawGlacierAfterDays", e.RawGlacierAfterDays))
 	}
+	if e.RawExpireAfterDays != 0 {
+		least := 30
+		if e.RawGlacierAfterDays != 0 {
+			least = e.RawGlacierAfterDays + glacierBilledDays
+		}
+		errs = append(errs, check.Between("RawExpireAfterDays", e.RawExpireAfterDays, least, 3650))
+	}
 	return errors.Join(errs...)
 }
+
+// glacierBilledDays are those that an object in Glacier Instant Retrieval costs
+// at least.
+const glacierBilledDays = 90
 
 var (
 	nameFormat        = regexp.MustCompile(`^[a-z][a-z0-9-]{0,9}$`)

@@ -63,6 +63,9 @@ func TestEveryFieldOfAnEnvironmentIsChecked(t *testing.T) {
 		"a budget below nothing":              {func(e *Environment) { e.MonthlyUSD = -1 }, "MonthlyUSD must be 0 to 100000000, got -1"},
 		"a buffer that Firehose has not":      {func(e *Environment) { e.DeliveryBufferSeconds = 5000 }, "DeliveryBufferSeconds must be 0 to 900, got 5000"},
 		"an age that S3 does not take":        {func(e *Environment) { e.RawGlacierAfterDays = 3 }, "RawGlacierAfterDays must be 30 to 3650, got 3"},
+		"an end before Glacier is paid off":   {func(e *Environment) { e.RawExpireAfterDays = 179 }, "RawExpireAfterDays must be 180 to 3650, got 179"},
+		"an end that S3 does not take":        {func(e *Environment) { e.RawGlacierAfterDays, e.RawExpireAfterDays = 0, 29 }, "RawExpireAfterDays must be 30 to 3650, got 29"},
+		"redrivers who are nobody":            {func(e *Environment) { e.People.Analysts = []string{"arn:aws:iam::123456789012:user/a"} }, "People.Redrivers is required"},
 		"days that CloudWatch does not take":  {func(e *Environment) { e.LogRetentionDays = 45 }, "LogRetentionDays must be one of"},
 		"streams that forget before failures": {func(e *Environment) { e.RetentionHours = 144 }, "RetentionHours must be over 144 where Protect is true"},
 	} {

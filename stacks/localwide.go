@@ -31,5 +31,6 @@ var LocalWide = Environment{
 
 	DeliveryBufferSeconds: 1,
 	RawGlacierAfterDays:   90,
+	RawExpireAfterDays:    400,
 	LogRetentionDays:      1,
 }

@@ -26,6 +26,7 @@ type Workloads struct {
 	Ledger     asset.Function
 	Preprocess asset.Function
 	Scaler     asset.Function
+	Tracker    asset.Tracker
 }
 
 // FindWorkloads finds what "make build" built for env.
@@ -38,6 +39,9 @@ func FindWorkloads(env Environment) (w Workloads, err error) {
 	w.Preprocess = find("preprocess")
 	if !env.Core {
 		w.Heartbeat, w.Ledger, w.Scaler = find("heartbeat"), find("ledger"), find("scaler")
+		var missing error
+		w.Tracker, missing = asset.FindTracker()
+		err = errors.Join(err, missing)
 	}
 	return w, err
 }
@@ -60,12 +64,13 @@ type Pipeline struct {
 	workloads Workloads
 	providers providers
 
-	registry   *ingest.Registry
-	identity   *ingest.Identity // nil in a core
-	collector  *ingest.Collector
-	failures   *stream.Failures
-	preprocess *stream.Preprocess
-	delivery   *lake.Delivery
+	registry      *ingest.Registry
+	identity      *ingest.Identity // nil in a core
+	collector     *ingest.Collector
+	visitorSecret *security.Secret
+	failures      *stream.Failures
+	preprocess    *stream.Preprocess
+	delivery      *lake.Delivery
 
 	collectorLog, preprocessLog *security.LogGroup
 	logs                        []*security.LogGroup // of our programs, these among them
@@ -78,6 +83,7 @@ type Pipeline struct {
 	sender      *function.Function
 	heartbeat   *observe.Heartbeat
 	replicaKey  *security.Key // nil without Replicate
+	copied      []*lake.Bucket
 	workgroup   *lake.Workgroup
 	packs       *lake.JSONTable
 	quarantined *lake.JSONTable
@@ -180,7 +186,7 @@ func (p *Pipeline) defineZones() (err error) {
 		bucket **lake.Bucket
 	}
 	zones := []zone{
-		{"raw", lake.BucketProps{Key: p.Keys.Events, GlacierAfterDays: p.env.RawGlacierAfterDays}, &p.Zones.Raw},
+		{"raw", p.rawProps(p.Keys.Events), &p.Zones.Raw},
 		{"quarantine", lake.BucketProps{Key: p.Keys.Events, ExpireAfterDays: 90}, &p.Zones.Quarantine},
 		{"ledger", lake.BucketProps{Key: p.Keys.Events, ExpireAfterDays: 400}, &p.Zones.Ledger},
 		{"failed", lake.BucketProps{Key: p.Keys.Transit, ExpireAfterDays: stream.FailureRetentionDays}, &p.Zones.Failed},
@@ -213,6 +219,16 @@ func (p *Pipeline) defineZones() (err error) {
 	return nil
 }
 
+// rawProps are those of the raw zone and of its copy. Tombstones stay: they hide
+// what tables still hold.
+func (p *Pipeline) rawProps(key *security.Key) lake.BucketProps {
+	props := lake.BucketProps{Key: key, GlacierAfterDays: p.env.RawGlacierAfterDays, ExpireAfterDays: p.env.RawExpireAfterDays}
+	if props.ExpireAfterDays != 0 {
+		props.ExpirePrefixes = []string{"events/", "errors/"}
+	}
+	return props
+}
+
 // replicate copies buckets to another region, with a key of that region.
 func (p *Pipeline) replicate() error {
 	account := security.Account{ID: p.env.Account, Region: p.env.ReplicaRegion}
@@ -232,20 +248,20 @@ func (p *Pipeline) replicate() error {
 		return err
 	}
 	for _, zone := range []struct {
-		name        string
-		source      *lake.Bucket
-		glacierDays int
+		name   string
+		source *lake.Bucket
+		props  lake.BucketProps
 	}{
-		{"raw", p.Zones.Raw, p.env.RawGlacierAfterDays},
-		{"transformed", p.Zones.Transformed, 0},
+		{"raw", p.Zones.Raw, p.rawProps(key)},
+		{"transformed", p.Zones.Transformed, lake.BucketProps{Key: key}},
 	} {
-		copied, err := lake.NewBucket(p.Stack, zone.name+"_copy", lake.BucketProps{
-			Name: p.env.name(zone.name) + "-" + account.ID + "-" + account.Region, Key: key, AccessLogs: accessLogs,
-			GlacierAfterDays: zone.glacierDays, Protect: p.env.Protect, DeleteObjects: p.env.DeleteData, Provider: p.providers.replica,
-		})
+		zone.props.Name, zone.props.AccessLogs = p.env.name(zone.name)+"-"+account.ID+"-"+account.Region, accessLogs
+		zone.props.Protect, zone.props.DeleteObjects, zone.props.Provider = p.env.Protect, p.env.DeleteData, p.providers.replica
+		copied, err := lake.NewBucket(p.Stack, zone.name+"_copy", zone.props)
 		if err != nil {
 			return err
 		}
+		p.copied = append(p.copied, copied)
 		if err := lake.NewReplica(p.Stack, zone.name+"_replica", lake.ReplicaProps{
 			Name: p.env.name(zone.name + "-replica"), Source: zone.source, Destination: copied,
 		}); err != nil {
@@ -307,7 +323,7 @@ func (p *Pipeline) defineCollector() error {
 	if err != nil {
 		return err
 	}
-	secret, err := security.NewSecret(p.Stack, "visitor_secret", security.SecretProps{
+	p.visitorSecret, err = security.NewSecret(p.Stack, "visitor_secret", security.SecretProps{
 		Name: p.env.name("visitors"), Description: "What visitor ids are made with: with another one everybody is somebody else.", Key: p.Keys.Events,
 		DeleteAtOnce: p.env.DeleteData, Protect: p.env.Protect,
 		Value: secretVariable(p.Stack, "visitor_secret", "What visitor ids are made with: at least 32 random characters, never another value."),
@@ -320,7 +336,7 @@ func (p *Pipeline) defineCollector() error {
 		return err
 	}
 	props := ingest.CollectorProps{
-		Name: p.env.name("collector"), Account: p.env.account(), Gateway: p.Gateway, Registry: p.registry, Secret: secret, LogGroup: log,
+		Name: p.env.name("collector"), Account: p.env.account(), Gateway: p.Gateway, Registry: p.registry, Secret: p.visitorSecret, LogGroup: log,
 		Image: p.collectorImage(),
 		CPU:   p.plan.CollectorCPU, MemoryMiB: p.plan.CollectorMemoryMiB,
 	}
@@ -364,7 +380,7 @@ func (p *Pipeline) definePreprocess() error {
 	p.preprocess, err = stream.NewPreprocess(p.Stack, "preprocess", stream.PreprocessProps{
 		Name: p.env.name("preprocess"), Code: p.workloads.Preprocess, Key: p.Keys.Events, LogGroup: log,
 		Gateway: p.Gateway, Events: p.Events, Quarantine: p.Zones.Quarantine, Ledger: p.Zones.Ledger, Failures: p.failures,
-		Concurrency: p.plan.PreprocessConcurrency, ParallelizationFactor: p.plan.ParallelizationFactor,
+		Concurrency: p.plan.PreprocessConcurrency, ParallelizationFactor: p.plan.ParallelizationFactor, Lanes: p.plan.Lanes,
 	})
 	return err
 }

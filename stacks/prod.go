@@ -28,5 +28,6 @@ var Prod = Environment{
 
 	DeliveryBufferSeconds: 60,
 	RawGlacierAfterDays:   90,
+	RawExpireAfterDays:    400,
 	LogRetentionDays:      90,
 }

@@ -26,5 +26,6 @@ var Staging = Environment{
 
 	DeliveryBufferSeconds: 60,
 	RawGlacierAfterDays:   90,
+	RawExpireAfterDays:    400,
 	LogRetentionDays:      30,
 }

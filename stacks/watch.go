@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"github.com/shopstream/shopstream/constructs/ingest"
+	"github.com/shopstream/shopstream/constructs/lake"
 	"github.com/shopstream/shopstream/constructs/observe"
 	"github.com/shopstream/shopstream/constructs/security"
 	"github.com/shopstream/shopstream/constructs/stream"
@@ -39,22 +40,57 @@ func (p *Pipeline) definePeople() error {
 	}
 	people, err := security.NewPeople(p.Stack, "people", security.PeopleProps{
 		Prefix: p.env.name(""), Account: p.env.account(), Alerts: p.topics.Page, Edge: p.providers.edge,
-		Operators: e.Operators, Analysts: e.Analysts, PrivacyOfficers: e.PrivacyOfficers, BreakGlass: e.BreakGlass,
+		Operators: e.Operators, Analysts: e.Analysts, PrivacyOfficers: e.PrivacyOfficers, Redrivers: e.Redrivers, BreakGlass: e.BreakGlass,
 	})
 	if err != nil {
 		return err
 	}
-	for _, log := range p.logs {
-		log.GrantRead(people.Operator)
-	}
-	p.failures.GrantRedrive(people.Operator)
+	p.grantOperator(people.Operator)
 	p.workgroup.GrantQuery(people.Analyst)
 	p.table.GrantRead(people.Analyst)
-	p.workgroup.GrantQuery(people.PrivacyOfficer)
-	p.table.GrantWrite(people.PrivacyOfficer)
-	p.quarantined.GrantRead(people.PrivacyOfficer)
-	p.Zones.Quarantine.GrantErase(people.PrivacyOfficer)
+	p.grantPrivacyOfficer(people.PrivacyOfficer)
+	p.grantRedrive(people.Redrive)
 	return nil
+}
+
+func (p *Pipeline) grantOperator(role *security.Role) {
+	for _, log := range p.logs {
+		log.GrantRead(role)
+	}
+	for _, key := range []*security.Key{p.Keys.Transit, p.Keys.Events, p.Keys.Logs, p.Keys.Alerts, p.Keys.Backups} {
+		key.GrantDescribe(role)
+	}
+	p.failures.GrantRedrive(role)
+	p.registry.GrantManage(role)
+}
+
+// grantPrivacyOfficer grants what "shopstream erase" does and reports, too.
+func (p *Pipeline) grantPrivacyOfficer(role *security.Role) {
+	p.workgroup.GrantQuery(role)
+	p.table.GrantWrite(role)
+	p.quarantined.GrantRead(role)
+	p.registry.GrantList(role)
+	p.visitorSecret.GrantRead(role)
+	p.Zones.Raw.GrantWrite(role, "erasures/")
+	p.Zones.Quarantine.GrantErase(role)
+	p.Online.GrantErase(role)
+	p.Gateway.GrantDescribe(role)
+	p.Events.GrantDescribe(role)
+	ending := []*lake.Bucket{p.Zones.Raw, p.Zones.Failed, p.Zones.Landing, p.Zones.Transformed, p.Zones.AthenaResults}
+	for _, bucket := range append(ending, p.copied...) {
+		bucket.GrantDescribe(role)
+	}
+}
+
+// grantRedrive grants what "shopstream replay" does.
+func (p *Pipeline) grantRedrive(role *security.Role) {
+	p.Zones.Raw.GrantRead(role, "events/")
+	p.Zones.Quarantine.GrantRead(role, "events/")
+	p.failures.GrantReceive(role)
+	for _, to := range []*stream.Stream{p.Gateway, p.Events} {
+		to.GrantDescribe(role)
+		to.GrantWrite(role)
+	}
 }
 
 func (p *Pipeline) watch(tier string) (*observe.Tier, error) {

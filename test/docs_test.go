@@ -155,7 +155,7 @@ type command struct {
 }
 
 var (
-	roleInText  = regexp.MustCompile(`(?i)\bas (operator|reader|privacy officer|break-glass)\b`)
+	roleInText  = regexp.MustCompile(`(?i)\bas (operator|reader|privacy officer|redrive|break-glass)\b`)
 	awsCommand  = regexp.MustCompile(`\baws ([a-z0-9-]+) ([a-z0-9-]+)([^\n|]*)`)
 	plainOrCode = regexp.MustCompile("`[^`]+`|[^`]+")
 )
@@ -233,11 +233,12 @@ func TestEveryCommandOfTheRunbooksIsAllowedToItsRole(t *testing.T) {
 		}
 		return all
 	}
-	operator, officer := granted("operator"), granted("privacy_officer")
+	operator, officer, redrive := granted("operator"), granted("privacy_officer"), granted("redrive")
 	reads := regexp.MustCompile(`:(Describe|Filter|Get|List|Lookup)|:StartQuery$`)
 	may := map[string]func(action string) bool{
 		"operator":        func(action string) bool { return operator[action] },
 		"privacy officer": func(action string) bool { return officer[action] },
+		"redrive":         func(action string) bool { return redrive[action] },
 		"reader":          reads.MatchString,
 		"break-glass":     func(string) bool { return true },
 	}

@@ -569,7 +569,7 @@ func TestAPIAnswersAPageInTheCollectorsForm(t *testing.T) {
 		Templates map[string]string `json:"response_templates"`
 	}](t, newEdge(ingest.FrontAPI).synth(t), "aws_api_gateway_gateway_response")
 	for _, answer := range answers {
-		if answer.Headers["gatewayresponse.header.Access-Control-Allow-Origin"] != "'*'" || answer.Headers["gatewayresponse.header.Access-Control-Expose-Headers"] != "'Retry-After'" {
+		if answer.Headers["gatewayresponse.header.Access-Control-Allow-Origin"] != "'*'" || answer.Headers["gatewayresponse.header.Access-Control-Expose-Headers"] != "'Date, Retry-After'" {
 			t.Errorf("%s: got %v, want that a page can read it", answer.Kind, answer.Headers)
 		}
 		var body struct {
@@ -661,7 +661,7 @@ func TestFirewall(t *testing.T) {
 		for _, h := range b.Response.Headers {
 			headers[h.Name] = h.Value
 		}
-		if b.Response.Code != status || headers["Access-Control-Allow-Origin"] != "*" || headers["Access-Control-Expose-Headers"] != "Retry-After" {
+		if b.Response.Code != status || headers["Access-Control-Allow-Origin"] != "*" || headers["Access-Control-Expose-Headers"] != "Date, Retry-After" {
 			t.Errorf("%s: got %+v, want %d that a page can read", name, b.Response, status)
 		}
 	}

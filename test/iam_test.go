@@ -453,7 +453,7 @@ func trust(p policies) (lines []line) {
 }
 
 // takenByPeople are the roles that no service takes.
-var takenByPeople = []string{"operator", "analyst", "privacy-officer", "break-glass"}
+var takenByPeople = []string{"operator", "analyst", "privacy-officer", "redrive", "break-glass"}
 
 // everyRoleIsIn fails where a role of the stack has no line of either kind, or
 // a line speaks of a resource of the account that the stack doesn't have.

@@ -34,12 +34,28 @@ func TestCollector(t *testing.T) {
 		if err != nil {
 			return err
 		}
+		registry.GrantList(newRole(t, scope, "lister"))
+		registry.GrantManage(newRole(t, scope, "manager"))
 		_, err = ingest.NewCollector(scope, "collector", ingest.CollectorProps{
 			Name: "collector", Image: jsii.String("registry.example/collector@sha256:0"), Account: testAccount, Gateway: gateway, Registry: registry, Secret: secret, LogGroup: log,
 		})
 		return err
 	})
 
+	t.Run("registry grants those who list and those who manage no more than that", func(t *testing.T) {
+		const table, key = "${aws_dynamodb_table.registry_this.arn}", "${aws_kms_key.key_this.arn}"
+		for role, want := range map[string][]synth.Grant{
+			"lister": {{Actions: []string{"dynamodb:Scan"}, Resource: table}, {Actions: []string{"kms:Decrypt"}, Resource: key}},
+			"manager": {
+				{Actions: []string{"dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:Scan", "dynamodb:UpdateItem"}, Resource: table},
+				{Actions: []string{"kms:GenerateDataKey"}, Resource: key}, {Actions: []string{"kms:Decrypt"}, Resource: key},
+			},
+		} {
+			if got := synth.Grants(t, template.Resource, role+"_policy"); !reflect.DeepEqual(got, want) {
+				t.Errorf("%s: got %v, want %v", role, got, want)
+			}
+		}
+	})
 	t.Run("container has what the collector reads from its environment", func(t *testing.T) {
 		task := synth.Get[struct {
 			Containers string `json:"container_definitions"`

@@ -105,9 +105,31 @@ func TestBucket(t *testing.T) {
 	})
 }
 
+func TestBucketEndsObjectsUnderThePrefixesThatItNames(t *testing.T) {
+	template := synth.Stack(t, func(scope cdktf.TerraformStack) error {
+		_, err := lake.NewBucket(scope, "raw", lake.BucketProps{Name: "test-raw", Key: newKey(t, scope), ExpireAfterDays: 400, ExpirePrefixes: []string{"events/", "errors/"}})
+		return err
+	})
+	type rule struct {
+		ID         string
+		Filter     []struct{ Prefix string }
+		Expiration []struct{ Days int }
+	}
+	got := map[string]int{}
+	for _, r := range synth.Get[struct{ Rule []rule }](t, template.Resource, "aws_s3_bucket_lifecycle_configuration", "raw_lifecycle").Rule {
+		if len(r.Expiration) > 0 {
+			got[r.ID+" "+r.Filter[0].Prefix] = r.Expiration[0].Days
+		}
+	}
+	if want := map[string]int{"expire-events events/": 400, "expire-errors errors/": 400}; !reflect.DeepEqual(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
 func TestBucketReportsEveryBadProp(t *testing.T) {
-	_, err := lake.NewBucket(nil, "raw", lake.BucketProps{GlacierAfterDays: 1, Protect: true, DeleteObjects: true})
-	for _, want := range []string{"Name is required", "Key is required", "DeleteObjects must be false where Protect is true", "GlacierAfterDays must be 30 to 3650, got 1"} {
+	_, err := lake.NewBucket(nil, "raw", lake.BucketProps{GlacierAfterDays: 1, ExpirePrefixes: []string{"events"}, Protect: true, DeleteObjects: true})
+	for _, want := range []string{"Name is required", "Key is required", "DeleteObjects must be false where Protect is true", "GlacierAfterDays must be 30 to 3650, got 1",
+		"ExpirePrefixes needs ExpireAfterDays", `ExpirePrefixes must end with "/", got "events"`} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %q in it", err, want)
 		}
@@ -122,6 +144,7 @@ func TestBucketGrants(t *testing.T) {
 		}
 		bucket.GrantRead(newRole(t, scope, "reader"), "in/")
 		bucket.GrantErase(newRole(t, scope, "eraser"))
+		bucket.GrantDescribe(newRole(t, scope, "onlooker"))
 		bucket.Allow(security.Statement{Sid: "Distribution", Effect: "Allow", Principal: security.Service("cloudfront.amazonaws.com"),
 			Action: "s3:GetObject", Resource: "arn:aws:s3:::test-raw/*"})
 		return nil
@@ -134,9 +157,12 @@ func TestBucketGrants(t *testing.T) {
 			{Actions: []string{"kms:Decrypt"}, Resource: "${aws_kms_key.key_this.arn}"},
 		},
 		"eraser": {
-			{Actions: []string{"s3:DeleteObject", "s3:DeleteObjectVersion"}, Resource: arn + "/*"},
+			{Actions: []string{"s3:DeleteObject", "s3:DeleteObjectVersion", "s3:GetObjectVersion", "s3:PutObject"}, Resource: arn + "/*"},
 			{Actions: []string{"s3:ListBucketVersions"}, Resource: arn},
+			{Actions: []string{"kms:GenerateDataKey"}, Resource: "${aws_kms_key.key_this.arn}"},
+			{Actions: []string{"kms:Decrypt"}, Resource: "${aws_kms_key.key_this.arn}"},
 		},
+		"onlooker": {{Actions: []string{"s3:GetLifecycleConfiguration", "s3:GetReplicationConfiguration"}, Resource: arn}},
 	} {
 		t.Run("lets a "+role+" do that alone", func(t *testing.T) {
 			if got := synth.Grants(t, template.Resource, role+"_policy"); !reflect.DeepEqual(got, want) {

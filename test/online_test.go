@@ -44,6 +44,7 @@ func TestOnlineTable(t *testing.T) {
 		}
 		table.GrantRead(newRole(t, scope, "reader"))
 		table.GrantWrite(newRole(t, scope, "writer"))
+		table.GrantErase(newRole(t, scope, "eraser"))
 		_, err = stream.NewOnlineTable(scope, "copied", stream.OnlineTableProps{Name: "copied", Key: key, ReplicaRegion: "eu-central-1", ReplicaKey: key})
 		return err
 	})
@@ -76,6 +77,15 @@ func TestOnlineTable(t *testing.T) {
 			{Actions: []string{"kms:Decrypt"}, Resource: "${aws_kms_key.key_this.arn}"},
 		}
 		if got := synth.Grants(t, template.Resource, "reader_policy"); !reflect.DeepEqual(got, want) {
+			t.Errorf("got %v, want %v", got, want)
+		}
+	})
+	t.Run("lets who erases find and delete items, and see how long backups hold them", func(t *testing.T) {
+		want := []synth.Grant{
+			{Actions: []string{"dynamodb:DeleteItem", "dynamodb:DescribeContinuousBackups", "dynamodb:Query"}, Resource: "${aws_dynamodb_table.online_this.arn}"},
+			{Actions: []string{"kms:Decrypt"}, Resource: "${aws_kms_key.key_this.arn}"},
+		}
+		if got := synth.Grants(t, template.Resource, "eraser_policy"); !reflect.DeepEqual(got, want) {
 			t.Errorf("got %v, want %v", got, want)
 		}
 	})

@@ -36,7 +36,7 @@ func newPeople(t *testing.T, scope cdktf.TerraformStack, topic security.Alerts) 
 	edge := provider.NewAwsProvider(scope, jsii.String("edge"), &provider.AwsProviderConfig{Region: jsii.String("us-east-1"), Alias: jsii.String("edge")})
 	people, err := security.NewPeople(scope, "people", security.PeopleProps{
 		Prefix: "test-", Account: testAccount, Alerts: topic, Edge: edge,
-		Operators: []string{alice, center}, Analysts: []string{center}, PrivacyOfficers: []string{alice}, BreakGlass: []string{alice},
+		Operators: []string{alice, center}, Analysts: []string{center}, PrivacyOfficers: []string{alice}, Redrivers: []string{alice}, BreakGlass: []string{alice},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -86,7 +86,7 @@ func TestPeople(t *testing.T) {
 		}
 	})
 	t.Run("are whom the values name, for as long as the values say, within the boundary", func(t *testing.T) {
-		for name, want := range map[string]string{"operator": "test-operator", "analyst": "test-analyst", "privacy_officer": "test-privacy-officer"} {
+		for name, want := range map[string]string{"operator": "test-operator", "analyst": "test-analyst", "privacy_officer": "test-privacy-officer", "redrive": "test-redrive"} {
 			got := getRole(t, template, "people_"+name+"_this")
 			if got.Name != want || got.Seconds != 4*3600 || !strings.HasPrefix(got.Boundary, "${aws_iam_policy.boundary_this") {
 				t.Errorf("%s: got %+v", name, got)
@@ -99,10 +99,17 @@ func TestPeople(t *testing.T) {
 	})
 	t.Run("watch as operators, and change nothing", func(t *testing.T) {
 		want := []synth.Grant{
-			{Actions: []string{"cloudwatch:DescribeAlarms"}, Resource: "arn:aws:cloudwatch:eu-west-1:123456789012:alarm:*"},
+			{Actions: []string{"cloudwatch:DescribeAlarms", "cloudwatch:DescribeAlarmHistory"}, Resource: "arn:aws:cloudwatch:eu-west-1:123456789012:alarm:*"},
 			{Actions: []string{"cloudwatch:GetDashboard"}, Resource: "arn:aws:cloudwatch::123456789012:dashboard/*"},
 			{Actions: []string{"logs:DescribeLogGroups"}, Resource: "arn:aws:logs:eu-west-1:123456789012:log-group:*"},
-			{Actions: []string{"cloudwatch:GetMetricData", "cloudwatch:GetMetricStatistics", "cloudwatch:ListDashboards", "cloudwatch:ListMetrics",
+			{Actions: []string{"ecs:DescribeServices"}, Resource: "arn:aws:ecs:eu-west-1:123456789012:service/test-*"},
+			{Actions: []string{"ecs:DescribeTasks"}, Resource: "arn:aws:ecs:eu-west-1:123456789012:task/test-*"},
+			{Actions: []string{"firehose:DescribeDeliveryStream"}, Resource: "arn:aws:firehose:eu-west-1:123456789012:deliverystream/test-*"},
+			{Actions: []string{"kinesis:DescribeStreamSummary"}, Resource: "arn:aws:kinesis:eu-west-1:123456789012:stream/test-*"},
+			{Actions: []string{"scheduler:GetSchedule"}, Resource: "arn:aws:scheduler:eu-west-1:123456789012:schedule/*/test-*"},
+			{Actions: []string{"application-autoscaling:DescribeScalingActivities", "backup:ListBackupJobs", "backup:ListCopyJobs",
+				"cloudwatch:GetMetricData", "cloudwatch:GetMetricStatistics", "cloudwatch:ListDashboards", "cloudwatch:ListMetrics",
+				"ecs:ListTasks", "lambda:GetAccountSettings", "scheduler:ListSchedules",
 				"logs:GetQueryResults", "logs:StopQuery", "xray:BatchGetTraces", "xray:GetServiceGraph", "xray:GetTraceSummaries"}, Resource: "*"},
 		}
 		if got := synth.Grants(t, r, "people_operator_policy"); !reflect.DeepEqual(got, want) {
@@ -116,8 +123,10 @@ func TestPeople(t *testing.T) {
 			}
 		}
 		want := []synth.Grant{
-			{Actions: []string{"s3:DeleteObject", "s3:DeleteObjectVersion"}, Resource: "${aws_s3_bucket.bucket_this.arn}/*"},
+			{Actions: []string{"s3:DeleteObject", "s3:DeleteObjectVersion", "s3:GetObjectVersion", "s3:PutObject"}, Resource: "${aws_s3_bucket.bucket_this.arn}/*"},
 			{Actions: []string{"s3:ListBucketVersions"}, Resource: "${aws_s3_bucket.bucket_this.arn}"},
+			{Actions: []string{"kms:GenerateDataKey"}, Resource: "${aws_kms_key.key_this.arn}"},
+			{Actions: []string{"kms:Decrypt"}, Resource: "${aws_kms_key.key_this.arn}"},
 		}
 		if got := synth.Grants(t, r, "people_privacy_officer_policy"); !reflect.DeepEqual(got, want) {
 			t.Errorf("privacy officers: got %v, want %v", got, want)
@@ -206,7 +215,7 @@ func TestBreakGlass(t *testing.T) {
 	})
 }
 
-func TestFailuresGrantRedriveMovesMessagesAndReadsNoRecord(t *testing.T) {
+func TestFailuresShowRecordsToWhoReceivesThemAndNotToWhoMovesMessages(t *testing.T) {
 	template := synth.Stack(t, func(scope cdktf.TerraformStack) error {
 		key := newKey(t, scope)
 		bucket, err := lake.NewBucket(scope, "failed", lake.BucketProps{Name: "failed", Key: key})
@@ -218,6 +227,7 @@ func TestFailuresGrantRedriveMovesMessagesAndReadsNoRecord(t *testing.T) {
 			return err
 		}
 		failures.GrantRedrive(newRole(t, scope, "operator"))
+		failures.GrantReceive(newRole(t, scope, "redrive"))
 		return nil
 	})
 	want := []synth.Grant{
@@ -229,6 +239,16 @@ func TestFailuresGrantRedriveMovesMessagesAndReadsNoRecord(t *testing.T) {
 	}
 	if got := synth.Grants(t, template.Resource, "operator_policy"); !reflect.DeepEqual(got, want) {
 		t.Errorf("got %v, want %v", got, want)
+	}
+	received := []synth.Grant{
+		{Actions: []string{"sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:ReceiveMessage"}, Resource: "${aws_sqs_queue.failures_queue.arn}"},
+		{Actions: []string{"kms:Decrypt"}, Resource: "${aws_kms_key.key_this.arn}"},
+		{Actions: []string{"s3:GetObject"}, Resource: "${aws_s3_bucket.failed_this.arn}/*"},
+		{Actions: []string{"s3:GetBucketLocation", "s3:ListBucket"}, Resource: "${aws_s3_bucket.failed_this.arn}"},
+		{Actions: []string{"kms:Decrypt"}, Resource: "${aws_kms_key.key_this.arn}"},
+	}
+	if got := synth.Grants(t, template.Resource, "redrive_policy"); !reflect.DeepEqual(got, received) {
+		t.Errorf("got %v, want %v", got, received)
 	}
 }
 
@@ -439,7 +459,7 @@ func TestSecurityReportsEveryBadProp(t *testing.T) {
 		want []string
 	}{
 		{people, []string{`people "people"`, "Prefix is required", "Account.ID is required", "Account.Region is required", "Alerts is required", "Edge is required outside us-east-1",
-			"Operators is required", "PrivacyOfficers is required", "BreakGlass is required", `Analysts must hold ARNs of IAM users or of Identity Center's roles, got "arn:aws:iam::123456789012:root"`}},
+			"Operators is required", "PrivacyOfficers is required", "Redrivers is required", "BreakGlass is required", `Analysts must hold ARNs of IAM users or of Identity Center's roles, got "arn:aws:iam::123456789012:root"`}},
 		{boundary, []string{"boundary: ", "Prefix is required", "Account.ID is required", "Account.Region is required"}},
 		{secret, []string{`secret "secret"`, "Name is required", "Description is required", "Key is required", "DeleteAtOnce must be false where Protect is true"}},
 		{shield, []string{`shield "shield"`, "Name is required", "Distribution or LoadBalancer is required"}},

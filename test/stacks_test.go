@@ -51,7 +51,8 @@ var everything = func() stacks.Environment {
 	env.NATGateways = 0
 	env.People = stacks.People{
 		Operators: []string{"arn:aws:iam::777788889999:user/ops"}, Analysts: []string{"arn:aws:iam::777788889999:user/ana"},
-		PrivacyOfficers: []string{"arn:aws:iam::777788889999:user/dpo"}, BreakGlass: []string{"arn:aws:iam::777788889999:user/root2"},
+		PrivacyOfficers: []string{"arn:aws:iam::777788889999:user/dpo"},
+		Redrivers:       []string{"arn:aws:iam::777788889999:user/red"}, BreakGlass: []string{"arn:aws:iam::777788889999:user/root2"},
 	}
 	return env
 }()
@@ -98,7 +99,7 @@ func newStack(t *testing.T, env stacks.Environment) cdktf.TerraformStack {
 	if err != nil {
 		t.Fatal(err)
 	}
-	pipeline, err := stacks.New(cdktf.Testing_App(nil), env, stacks.Workloads{Heartbeat: code, Ledger: code, Preprocess: code, Scaler: code})
+	pipeline, err := stacks.New(cdktf.Testing_App(nil), env, stacks.Workloads{Heartbeat: code, Ledger: code, Preprocess: code, Scaler: code, Tracker: asset.TrackerFixture})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -352,6 +353,16 @@ func TestOptionsReachTheStack(t *testing.T) {
 		for name := range all.Resource["aws_lambda_function"] {
 			if strings.HasPrefix(name, "scaler_") {
 				t.Errorf("got %s", name)
+			}
+		}
+	})
+	t.Run("preprocess packs into the lanes that the traffic needs", func(t *testing.T) {
+		for want, template := range map[string]synth.Template{"256": all, "16": dev} {
+			got := synth.Get[struct {
+				Environment struct{ Variables map[string]string }
+			}](t, template.Resource, "aws_lambda_function", "preprocess_this")
+			if got.Environment.Variables["LANES"] != want {
+				t.Errorf("got %s lanes, want %s", got.Environment.Variables["LANES"], want)
 			}
 		}
 	})

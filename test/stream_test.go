@@ -37,6 +37,7 @@ func TestStream(t *testing.T) {
 		}
 		onDemand.GrantRead(newRole(t, scope, "reader"))
 		onDemand.GrantWrite(newRole(t, scope, "writer"))
+		onDemand.GrantDescribe(newRole(t, scope, "onlooker"))
 		_, err = stream.New(scope, "shards", stream.Props{Name: "shards", Key: key, Shards: 4, RetentionHours: 168, Protect: true})
 		return err
 	})
@@ -69,6 +70,12 @@ func TestStream(t *testing.T) {
 			{Actions: []string{"kms:Decrypt"}, Resource: "${aws_kms_key.key_this.arn}"},
 		}
 		if got := synth.Grants(t, template.Resource, "reader_policy"); !reflect.DeepEqual(got, want) {
+			t.Errorf("got %v, want %v", got, want)
+		}
+	})
+	t.Run("shows its settings alone to who describes it", func(t *testing.T) {
+		want := []synth.Grant{{Actions: []string{"kinesis:DescribeStreamSummary"}, Resource: "${aws_kinesis_stream.demand_this.arn}"}}
+		if got := synth.Grants(t, template.Resource, "onlooker_policy"); !reflect.DeepEqual(got, want) {
 			t.Errorf("got %v, want %v", got, want)
 		}
 	})
@@ -197,6 +204,13 @@ func TestPreprocess(t *testing.T) {
 			t.Errorf("got %+v", got)
 		}
 	})
+}
+
+func TestPreprocessRefusesLanesThatDoNotDivideThePartitions(t *testing.T) {
+	_, err := preprocessStack(t, func(p *stream.PreprocessProps) { p.Lanes = 48 })
+	if want := "Lanes must be one of 1, 2, 4, 8, 16, 32, 64, 128, 256, got 48"; err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("got %v, want %q", err, want)
+	}
 }
 
 func TestPreprocessRefusesRecordsThatExpireUntold(t *testing.T) {

@@ -39,26 +39,34 @@ func TestProdHasWhatStaysUpWithoutAZone(t *testing.T) {
 	}
 }
 
-func TestRawPacksMoveToGlacierWhereTheyAreKept(t *testing.T) {
+func TestRawPacksMoveToGlacierWhereTheyAreKeptAndEndAfterAYear(t *testing.T) {
 	for _, env := range []stacks.Environment{stacks.Staging, stacks.Prod} {
 		template := synth.Decode(t, newStack(t, env))
 		for _, bucket := range []string{"raw", "raw_copy"} {
 			got := synth.Get[struct {
 				Rule []struct {
+					Filter     []struct{ Prefix string }
+					Expiration []struct{ Days int }
 					Transition []struct {
 						Days  int
 						Class string `json:"storage_class"`
 					}
 				}
 			}](t, template.Resource, "aws_s3_bucket_lifecycle_configuration", bucket+"_lifecycle")
-			found := false
+			found, ends := false, map[string]int{}
 			for _, rule := range got.Rule {
+				for _, end := range rule.Expiration {
+					ends[rule.Filter[0].Prefix] = end.Days
+				}
 				for _, move := range rule.Transition {
 					found = found || move.Days == 90 && move.Class == "GLACIER_IR"
 				}
 			}
 			if !found {
 				t.Errorf("%s: %s: got %+v, want Glacier after 90 days", env.Name, bucket, got)
+			}
+			if want := map[string]int{"events/": 400, "errors/": 400}; !maps.Equal(ends, want) { // erasures/ stay
+				t.Errorf("%s: %s: got the ends %v, want %v", env.Name, bucket, ends, want)
 			}
 		}
 	}

@@ -75,6 +75,7 @@ type Plan struct {
 
 	PreprocessConcurrency int // reserved executions: enough for GatewayShardsMax
 	ParallelizationFactor int // calls at once a shard
+	Lanes                 int // that packs do not mix: enough for EventsShardsMax, a power of two up to 256
 
 	DeliveryBufferMiB int // size at which Firehose writes an object
 
@@ -113,6 +114,7 @@ func PlanFor(t Traffic) (Plan, error) {
 	p.GatewayShardsMin, p.GatewayShardsMax = scaled(p.GatewayShards)
 	p.EventsShardsMin, p.EventsShardsMax = scaled(p.EventsShards)
 	p.PreprocessConcurrency = p.GatewayShardsMax * p.ParallelizationFactor
+	p.Lanes = lanes(p.EventsShardsMax)
 	return p, nil
 }
 
@@ -125,6 +127,18 @@ func shards(bytes, records float64) int {
 // no more than 10,000.
 func scaled(planned int) (least, most int) {
 	return max(1, planned/toSpare), max(planned, min(planned*toSpare, 10_000))
+}
+
+// lanes are three a shard or more, of which one shard may get a fourth: a third
+// more than its share, which Utilisation leaves room for. More lanes make
+// smaller packs, which cost more to move; more than the virtual partitions
+// there cannot be.
+func lanes(shards int) int {
+	n := 16
+	for n < min(3*shards, 256) {
+		n *= 2
+	}
+	return n
 }
 
 // ceil rounds up, but not for what is lost in the last digits of a product.

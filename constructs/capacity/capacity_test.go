@@ -77,3 +77,21 @@ func TestPlanForReportsEveryBadFigure(t *testing.T) {
 		}
 	}
 }
+
+func TestNoShardOfTheEventsStreamGetsMoreLanesThanItTakes(t *testing.T) {
+	for _, events := range []float64{0.01, 10, 100, 1e3, 3e3, 1e4} { // beyond, virtual partitions are too few
+		p := plan(t, Traffic{EventsPerSecond: events})
+		for shards := 1; shards <= min(p.EventsShardsMax, 85); shards++ {
+			most := (p.Lanes + shards - 1) / shards
+			if load := float64(most*shards) / float64(p.Lanes); load > 1/Utilisation {
+				t.Errorf("at %g events a second, with %d lanes on %d shards: one takes %.2f of its share", events, p.Lanes, shards, load)
+			}
+		}
+		if 256%p.Lanes != 0 {
+			t.Errorf("at %g events a second: got %d lanes, which do not divide 256", events, p.Lanes)
+		}
+	}
+	if p := plan(t, Traffic{EventsPerSecond: 3000}); p.EventsShardsMax != 36 || p.Lanes != 128 {
+		t.Errorf("got %d lanes for %d shards, want 128 for 36", p.Lanes, p.EventsShardsMax)
+	}
+}

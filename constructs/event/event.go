@@ -188,7 +188,7 @@ const (
 	TrustServer  Trust = "server"
 )
 
-// Received is an event as the collector accepted it: one line of a frame.
+// Received is an event as the collector accepted it.
 type Received struct {
 	ShopID     string         `json:"shop_id"`
 	BatchID    string         `json:"batch_id"`
@@ -198,7 +198,7 @@ type Received struct {
 	Trust      Trust          `json:"trust"`
 	IP         string         `json:"ip,omitzero"` // cut: the last octet, or the last 80 bits, are 0
 	UserAgent  string         `json:"user_agent,omitzero"`
-	Event      jsontext.Value `json:"event"`
+	Event      jsontext.Value `json:"event,omitzero"`
 }
 
 // Stored is a valid event as every tier behind preprocess reads it.
@@ -244,6 +244,10 @@ type Campaign struct {
 	Term    string `json:"term,omitzero" contract:"text length=256"`    // utm_term
 	Content string `json:"content,omitzero" contract:"text length=256"` // utm_content
 }
+
+// ReasonIDCollision quarantines an event that keeps the contract: another one,
+// with other bytes, has its id in its shop.
+const ReasonIDCollision = "id_collision"
 
 // Quarantined is an event that was accepted and breaks the contract.
 type Quarantined struct {

@@ -3,6 +3,8 @@ package event
 import (
 	"crypto/sha256"
 	"fmt"
+	"math/big"
+	"slices"
 	"testing"
 	"time"
 
@@ -57,6 +59,23 @@ func TestAVirtualPartitionNeverChanges(t *testing.T) {
 	}
 	if VirtualPartition("s", "v", "e1") != VirtualPartition("s", "v", "e2") {
 		t.Error("a visitor's events lie in different partitions")
+	}
+}
+
+func TestShardsShareVirtualPartitionsEvenly(t *testing.T) {
+	for shards := 1; shards <= VirtualPartitions; shards++ {
+		counts := make([]int, shards)
+		for partition := range VirtualPartitions {
+			at, ok := new(big.Int).SetString(HashKey(partition), 10)
+			if !ok || at.BitLen() > 128 {
+				t.Fatalf("got %q, want a number of 128 bits", HashKey(partition))
+			}
+			shard := at.Mul(at, big.NewInt(int64(shards))).Rsh(at, 128) // as UNIFORM_SCALING leaves them
+			counts[shard.Int64()]++
+		}
+		if least, most := slices.Min(counts), slices.Max(counts); most-least > 1 {
+			t.Errorf("with %d shards: got %d to %d partitions a shard", shards, least, most)
+		}
 	}
 }
 

@@ -3,6 +3,7 @@ package event
 import (
 	"errors"
 	"hash/fnv"
+	"math/big"
 	"strings"
 	"time"
 
@@ -48,6 +49,12 @@ func VirtualPartition(shopID, visitorID, eventID string) int {
 		visitorID = eventID
 	}
 	return int(hash(shopID+"\x00"+visitorID) % VirtualPartitions)
+}
+
+// HashKey is where a partition lies among the keys of a Kinesis stream. They lie
+// evenly: a shard of any size holds its share of them, give or take one.
+func HashKey(partition int) string {
+	return new(big.Int).Lsh(big.NewInt(int64(partition)), 120).String() // of 128 bits
 }
 
 func hash(s string) uint64 {

@@ -66,3 +66,16 @@ func (r *Registry) GrantRead(role *security.Role) {
 	role.Allow(r.table.Arn(), "dynamodb:GetItem")
 	r.key.GrantDecrypt(role)
 }
+
+// GrantList lets role see all shops.
+func (r *Registry) GrantList(role *security.Role) {
+	role.Allow(r.table.Arn(), "dynamodb:Scan")
+	r.key.GrantDecrypt(role)
+}
+
+// GrantManage lets role onboard shops and change them.
+func (r *Registry) GrantManage(role *security.Role) {
+	role.Allow(r.table.Arn(), "dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:Scan", "dynamodb:UpdateItem")
+	r.key.GrantEncrypt(role)
+	r.key.GrantDecrypt(role) // DynamoDB opens an item's key to write it
+}

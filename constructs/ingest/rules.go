@@ -134,7 +134,7 @@ func (g managedGroup) rule() *wafv2webacl.Wafv2WebAclRule {
 func pageHeaders(retryAfter string) [][2]string {
 	headers := [][2]string{
 		{"Access-Control-Allow-Origin", "*"},
-		{"Access-Control-Expose-Headers", "Retry-After"},
+		{"Access-Control-Expose-Headers", "Date, Retry-After"},
 	}
 	if retryAfter != "" {
 		headers = append(headers, [2]string{"Retry-After", retryAfter})

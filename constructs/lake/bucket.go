@@ -6,6 +6,7 @@ package lake
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
@@ -29,6 +30,7 @@ type BucketProps struct {
 	AccessLogs       *AccessLogs   // takes a line for each request; default none
 	GlacierAfterDays int           // age at which objects move to Glacier Instant Retrieval, 30 to 3650; default never
 	ExpireAfterDays  int           // age at which objects are deleted, 1 to 3650; their bytes go 30 days later, at 7 or under a day later; default never
+	ExpirePrefixes   []string      // under which they are, each ending with "/"; needs ExpireAfterDays; default everywhere
 	Protect          bool          // whether Terraform refuses to destroy it; default false
 	DeleteObjects    bool          // whether destroying it deletes its objects, which needs Protect to be false; default false
 
@@ -47,6 +49,10 @@ func (p BucketProps) validate() error {
 	}
 	if p.ExpireAfterDays != 0 {
 		errs = append(errs, check.Between("ExpireAfterDays", p.ExpireAfterDays, 1, 3650))
+	}
+	errs = append(errs, check.That(len(p.ExpirePrefixes) == 0 || p.ExpireAfterDays != 0, "ExpirePrefixes needs ExpireAfterDays"))
+	for _, prefix := range p.ExpirePrefixes {
+		errs = append(errs, check.That(len(prefix) > 1 && strings.HasSuffix(prefix, "/"), `ExpirePrefixes must end with "/", got %q`, prefix))
 	}
 	return errors.Join(errs...)
 }
@@ -156,13 +162,13 @@ func lifecycleRules(p BucketProps) []*s3bucketlifecycleconfiguration.S3BucketLif
 	if 0 < p.ExpireAfterDays && p.ExpireAfterDays <= 7 {
 		noncurrentDays = 1 // what must be gone soon is gone
 	}
-	rule := func(id string) *s3bucketlifecycleconfiguration.S3BucketLifecycleConfigurationRule {
+	rule := func(id, prefix string) *s3bucketlifecycleconfiguration.S3BucketLifecycleConfigurationRule {
 		return &s3bucketlifecycleconfiguration.S3BucketLifecycleConfigurationRule{
 			Id: &id, Status: jsii.String("Enabled"),
-			Filter: []*s3bucketlifecycleconfiguration.S3BucketLifecycleConfigurationRuleFilter{{Prefix: jsii.String("")}},
+			Filter: []*s3bucketlifecycleconfiguration.S3BucketLifecycleConfigurationRuleFilter{{Prefix: &prefix}},
 		}
 	}
-	cleanup := rule("cleanup")
+	cleanup := rule("cleanup", "")
 	cleanup.AbortIncompleteMultipartUpload = []*s3bucketlifecycleconfiguration.S3BucketLifecycleConfigurationRuleAbortIncompleteMultipartUpload{{
 		DaysAfterInitiation: jsii.Number(7),
 	}}
@@ -171,14 +177,21 @@ func lifecycleRules(p BucketProps) []*s3bucketlifecycleconfiguration.S3BucketLif
 	}}
 	rules := []*s3bucketlifecycleconfiguration.S3BucketLifecycleConfigurationRule{cleanup}
 	if p.GlacierAfterDays > 0 {
-		archive := rule("archive")
+		archive := rule("archive", "")
 		archive.Transition = []*s3bucketlifecycleconfiguration.S3BucketLifecycleConfigurationRuleTransition{{
 			Days: jsii.Number(p.GlacierAfterDays), StorageClass: jsii.String("GLACIER_IR"),
 		}}
 		rules = append(rules, archive)
 	}
-	if p.ExpireAfterDays > 0 {
-		expire := rule("expire")
+	if p.ExpireAfterDays == 0 {
+		return rules
+	}
+	prefixes := p.ExpirePrefixes
+	if len(prefixes) == 0 {
+		prefixes = []string{""}
+	}
+	for _, prefix := range prefixes {
+		expire := rule(strings.TrimRight("expire-"+prefix, "-/"), prefix)
 		expire.Expiration = []*s3bucketlifecycleconfiguration.S3BucketLifecycleConfigurationRuleExpiration{{
 			Days: jsii.Number(p.ExpireAfterDays),
 		}}
@@ -227,10 +240,18 @@ func (b *Bucket) GrantDelete(role *security.Role, prefix string) {
 	role.Allow(b.objects(prefix), "s3:DeleteObject")
 }
 
-// GrantErase lets role delete objects and their versions: for ever.
+// GrantErase lets role read all versions of objects, put others in their place
+// and delete them: for ever.
 func (b *Bucket) GrantErase(role *security.Role) {
-	role.Allow(b.objects(""), "s3:DeleteObject", "s3:DeleteObjectVersion")
+	role.Allow(b.objects(""), "s3:DeleteObject", "s3:DeleteObjectVersion", "s3:GetObjectVersion", "s3:PutObject")
 	role.Allow(b.ARN(), "s3:ListBucketVersions")
+	b.key.GrantEncrypt(role)
+	b.key.GrantDecrypt(role)
+}
+
+// GrantDescribe lets role see when objects end, and where their copies are.
+func (b *Bucket) GrantDescribe(role *security.Role) {
+	role.Allow(b.ARN(), "s3:GetLifecycleConfiguration", "s3:GetReplicationConfiguration")
 }
 
 func (b *Bucket) objects(prefix string) *string { return jsii.String(*b.ARN() + "/" + prefix + "*") }

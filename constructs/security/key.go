@@ -76,6 +76,9 @@ func (k *Key) ARN() *string { return k.kms.Arn() }
 // GrantDecrypt lets role decrypt.
 func (k *Key) GrantDecrypt(role *Role) { role.Allow(k.ARN(), "kms:Decrypt") }
 
+// GrantDescribe lets role see whether the key is in use, or about to be deleted.
+func (k *Key) GrantDescribe(role *Role) { role.Allow(k.ARN(), "kms:DescribeKey") }
+
 // GrantEncrypt lets role encrypt.
 func (k *Key) GrantEncrypt(role *Role) { role.Allow(k.ARN(), "kms:GenerateDataKey") }
 

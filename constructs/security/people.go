@@ -22,9 +22,10 @@ import (
 type PeopleProps struct {
 	Prefix          string   // required; begins the roles' names, such as shopstream-prod-; at most 40 characters
 	Account         Account  // required
-	Operators       []string // required; watch and redrive
+	Operators       []string // required; watch and operate
 	Analysts        []string // required; query
 	PrivacyOfficers []string // required; look into the quarantine and erase
+	Redrivers       []string // required; let stored events and failures enter again
 	BreakGlass      []string // required; may do everything, and be seen
 	Alerts          Alerts   // required; told whenever break-glass is assumed
 
@@ -45,7 +46,7 @@ func (p PeopleProps) validate() error {
 	for _, group := range []struct {
 		field string
 		arns  []string
-	}{{"Operators", p.Operators}, {"Analysts", p.Analysts}, {"PrivacyOfficers", p.PrivacyOfficers}, {"BreakGlass", p.BreakGlass}} {
+	}{{"Operators", p.Operators}, {"Analysts", p.Analysts}, {"PrivacyOfficers", p.PrivacyOfficers}, {"Redrivers", p.Redrivers}, {"BreakGlass", p.BreakGlass}} {
 		errs = append(errs, ValidateAssumers(group.field, group.arns))
 	}
 	return errors.Join(errs...)
@@ -65,12 +66,13 @@ func ValidateAssumers(field string, arns []string) error {
 // data grants it to them, as to any other role.
 //
 //	People
-//	├── operator          Role: metrics, alarms, traces
+//	├── operator          Role: metrics, alarms, traces, settings of what has the Prefix
 //	├── analyst           Role
 //	├── privacy_officer   Role
+//	├── redrive           Role
 //	└── break_glass       aws_iam_role with AWS's AdministratorAccess, unbounded, and the alarm that it was assumed
 type People struct {
-	Operator, Analyst, PrivacyOfficer *Role
+	Operator, Analyst, PrivacyOfficer, Redrive *Role
 }
 
 // NewPeople defines People in scope.
@@ -92,20 +94,32 @@ func NewPeople(scope constructs.Construct, id string, p PeopleProps) (*People, e
 		Operator:       role("operator", "operator", p.Operators),
 		Analyst:        role("analyst", "analyst", p.Analysts),
 		PrivacyOfficer: role("privacy_officer", "privacy-officer", p.PrivacyOfficers),
+		Redrive:        role("redrive", "redrive", p.Redrivers),
 	}
-	people.watch(p.Account)
+	people.watch(p.Account, p.Prefix)
 	return people, newBreakGlass(scope, p)
 }
 
-// watch lets operators see the account's alarms, metrics, logs' names and
-// traces. What a log group holds, it grants.
-func (p *People) watch(account Account) {
+// watch lets operators see the account's alarms, metrics, jobs, logs' names and
+// traces, and how what has the prefix is set. What a log group holds, it grants.
+func (p *People) watch(account Account, prefix string) {
 	at := account.Region + ":" + account.ID + ":"
-	p.Operator.Allow(jsii.String("arn:aws:cloudwatch:"+at+"alarm:*"), "cloudwatch:DescribeAlarms")
+	p.Operator.Allow(jsii.String("arn:aws:cloudwatch:"+at+"alarm:*"), "cloudwatch:DescribeAlarms", "cloudwatch:DescribeAlarmHistory")
 	p.Operator.Allow(jsii.String("arn:aws:cloudwatch::"+account.ID+":dashboard/*"), "cloudwatch:GetDashboard")
 	p.Operator.Allow(jsii.String("arn:aws:logs:"+at+"log-group:*"), "logs:DescribeLogGroups")
+	for _, resource := range []struct{ arn, action string }{
+		{"ecs:" + at + "service/", "ecs:DescribeServices"},
+		{"ecs:" + at + "task/", "ecs:DescribeTasks"},
+		{"firehose:" + at + "deliverystream/", "firehose:DescribeDeliveryStream"},
+		{"kinesis:" + at + "stream/", "kinesis:DescribeStreamSummary"},
+		{"scheduler:" + at + "schedule/*/", "scheduler:GetSchedule"},
+	} {
+		p.Operator.Allow(jsii.String("arn:aws:"+resource.arn+prefix+"*"), resource.action)
+	}
 	p.Operator.Allow(jsii.String("*"), // these know no resources
+		"application-autoscaling:DescribeScalingActivities", "backup:ListBackupJobs", "backup:ListCopyJobs",
 		"cloudwatch:GetMetricData", "cloudwatch:GetMetricStatistics", "cloudwatch:ListDashboards", "cloudwatch:ListMetrics",
+		"ecs:ListTasks", "lambda:GetAccountSettings", "scheduler:ListSchedules",
 		"logs:GetQueryResults", "logs:StopQuery", "xray:BatchGetTraces", "xray:GetServiceGraph", "xray:GetTraceSummaries")
 }
 

@@ -99,6 +99,14 @@ func (f *Failures) DeadLettersName() *string { return f.dlq.Name() }
 // QueueURL is a token.
 func (f *Failures) QueueURL() *string { return f.queue.Url() }
 
+// GrantReceive lets role take messages out of the queue and read the records
+// that they name.
+func (f *Failures) GrantReceive(role *security.Role) {
+	role.Allow(f.queue.Arn(), "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:ReceiveMessage")
+	f.key.GrantDecrypt(role)
+	f.bucket.GrantRead(role, "")
+}
+
 // GrantRedrive lets role move messages that redrive gave up back into the
 // queue, look at them and delete them. They name objects, which it can't read.
 func (f *Failures) GrantRedrive(role *security.Role) {

@@ -90,3 +90,10 @@ func (t *OnlineTable) GrantRead(role *security.Role) {
 	role.Allow(t.table.Arn(), "dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query")
 	t.key.GrantDecrypt(role)
 }
+
+// GrantErase lets role find and delete a visitor's items, and see until when
+// backups hold them.
+func (t *OnlineTable) GrantErase(role *security.Role) {
+	role.Allow(t.table.Arn(), "dynamodb:DeleteItem", "dynamodb:DescribeContinuousBackups", "dynamodb:Query")
+	t.key.GrantDecrypt(role)
+}

@@ -31,6 +31,7 @@ type PreprocessProps struct {
 	MemoryMiB             int // as function.Props has it
 	Concurrency           int // reserved executions, 1 to 10000; at least shards × ParallelizationFactor; default 10
 	ParallelizationFactor int // calls at once a shard, 1 to 10; default 1
+	Lanes                 int // groups of virtual partitions that packs do not mix, a power of two up to 256; with fewer than three a shard of Events, shards fill unevenly; default 16
 	MaximumRecordAgeHours int // age at which a record goes to Failures untried, 1 to 168, under the gateway's retention; default 12
 }
 
@@ -40,11 +41,11 @@ const PreprocessTimeoutSeconds = 60
 const (
 	batchRecords  = 500 // frames in one call; it doesn't wait until there are so many
 	retryAttempts = 5   // calls after the first failed one
-	lanes         = 16  // groups of virtual partitions that packs do not mix
 )
 
 func (p *PreprocessProps) setDefaults() {
 	p.ParallelizationFactor = cmp.Or(p.ParallelizationFactor, 1)
+	p.Lanes = cmp.Or(p.Lanes, 16)
 	p.MaximumRecordAgeHours = cmp.Or(p.MaximumRecordAgeHours, 12)
 }
 
@@ -57,6 +58,7 @@ func (p PreprocessProps) validate() error {
 		check.Required("Ledger", p.Ledger != nil),
 		check.Required("Failures", p.Failures != nil),
 		check.Between("ParallelizationFactor", p.ParallelizationFactor, 1, 10),
+		check.OneOf("Lanes", p.Lanes, 1, 2, 4, 8, 16, 32, 64, 128, 256),
 		check.Between("MaximumRecordAgeHours", p.MaximumRecordAgeHours, 1, 168),
 	}
 	if p.Gateway != nil {
@@ -97,7 +99,7 @@ func NewPreprocess(scope constructs.Construct, id string, p PreprocessProps) (*P
 		"EVENTS_STREAM":     p.Events.Name(),
 		"QUARANTINE_BUCKET": p.Quarantine.ID(),
 		"LEDGER_BUCKET":     p.Ledger.ID(),
-		"LANES":             jsii.String(fmt.Sprint(lanes)),
+		"LANES":             jsii.String(fmt.Sprint(p.Lanes)),
 	}
 	preprocess, err := function.New(scope, id, props)
 	if err != nil {

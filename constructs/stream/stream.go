@@ -82,6 +82,11 @@ func (s *Stream) GrantWrite(role *security.Role) {
 	s.key.GrantEncrypt(role)
 }
 
+// GrantDescribe lets role see the stream's settings, and no record.
+func (s *Stream) GrantDescribe(role *security.Role) {
+	role.Allow(s.ARN(), "kinesis:DescribeStreamSummary")
+}
+
 // GrantRead lets role consume records and decrypt them.
 func (s *Stream) GrantRead(role *security.Role) {
 	role.Allow(s.ARN(), "kinesis:DescribeStream", "kinesis:DescribeStreamSummary", "kinesis:GetRecords",

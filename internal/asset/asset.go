@@ -3,6 +3,7 @@
 package asset
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -45,6 +46,34 @@ func FindFunction(name string, platform Platform) (Function, error) {
 		return Function{}, fmt.Errorf("function %q is not built for %s (%w); run make build", name, platform, err)
 	}
 	return Function{path, platform}, nil
+}
+
+// Tracker is a release of the script that shops load.
+type Tracker struct {
+	Version   string `json:"version"` // such as 1.0.0
+	Integrity string `json:"sha384"`  // of a script tag: sha384-…
+}
+
+// TrackerFixture is no release, for tests that look at what is synthesized.
+var TrackerFixture = Tracker{Version: "0.0.0", Integrity: "sha384-fixture"}
+
+// TrackerDir is where "make build" writes the tracker, in the project's folder.
+func TrackerDir(root string) string { return filepath.Join(root, "build", "tracker") }
+
+// FindTracker returns the release that "make build" wrote.
+func FindTracker() (t Tracker, err error) {
+	root, err := Root()
+	if err != nil {
+		return t, err
+	}
+	b, err := os.ReadFile(filepath.Join(TrackerDir(root), "integrity.json"))
+	if err != nil {
+		return t, fmt.Errorf("the tracker is not built (%w); run make build", err)
+	}
+	if err := json.Unmarshal(b, &t); err != nil || t.Version == "" || t.Integrity == "" {
+		return t, fmt.Errorf("build/tracker/integrity.json has no version and hash (%v); run make build", err)
+	}
+	return t, nil
 }
 
 // Fixture returns a function that holds no code, for tests that look at what

@@ -85,3 +85,23 @@ func TestFunctionsRunOnGravitonInAWS(t *testing.T) {
 		t.Errorf("host is %s, want %s", got, want)
 	}
 }
+
+func TestTheTrackerIsWhatItsBuildSays(t *testing.T) {
+	root := project(t, "build/tracker/integrity.json")
+	t.Chdir(root)
+	if err := os.WriteFile(filepath.Join(TrackerDir(root), "integrity.json"), []byte(`{"version":"1.2.3","sha384":"sha384-x","bytes":1}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := FindTracker(); err != nil || got != (Tracker{"1.2.3", "sha384-x"}) {
+		t.Errorf("%+v: %v", got, err)
+	}
+}
+
+func TestATrackerThatIsNotBuiltSaysRunMakeBuild(t *testing.T) {
+	for _, files := range [][]string{nil, {"build/tracker/integrity.json"}} {
+		t.Chdir(project(t, files...))
+		if _, err := FindTracker(); err == nil || !strings.HasSuffix(err.Error(), "; run make build") {
+			t.Errorf("with %v: %v", files, err)
+		}
+	}
+}

@@ -73,11 +73,14 @@ func (e Eraser) bucket(ctx context.Context, name, region string, from time.Time)
 	return store, nil
 }
 
-// lifetimes are the days after which rules for all of a bucket delete objects
-// and then their bytes; 0 is never.
+// eventsPrefix is where a bucket holds events, if it holds more than that.
+const eventsPrefix = "events/"
+
+// lifetimes are the days after which rules for all of a bucket, or for all of
+// its events, delete objects and then their bytes; 0 is never.
 func lifetimes(rules []s3types.LifecycleRule) (days, noncurrent int) {
 	for _, rule := range rules {
-		all := rule.Filter == nil || rule.Filter.And == nil && rule.Filter.Tag == nil && aws.ToString(rule.Filter.Prefix) == "" &&
+		all := rule.Filter == nil || rule.Filter.And == nil && rule.Filter.Tag == nil && strings.HasPrefix(eventsPrefix, aws.ToString(rule.Filter.Prefix)) &&
 			rule.Filter.ObjectSizeGreaterThan == nil && rule.Filter.ObjectSizeLessThan == nil
 		if rule.Status != s3types.ExpirationStatusEnabled || !all {
 			continue

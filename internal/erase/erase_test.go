@@ -142,6 +142,7 @@ func TestLifetimes(t *testing.T) {
 	}{
 		"adds up both rules":           {[]s3types.LifecycleRule{{Status: enabled, Filter: all, NoncurrentVersionExpiration: old}, {Status: enabled, Filter: all, Expiration: expire}}, 90, 30},
 		"takes no rule that is off":    {[]s3types.LifecycleRule{{Status: s3types.ExpirationStatusDisabled, Filter: all, Expiration: expire}}, 0, 0},
+		"takes a rule of all events":   {[]s3types.LifecycleRule{{Status: enabled, Filter: &s3types.LifecycleRuleFilter{Prefix: aws.String("events/")}, Expiration: expire}}, 90, 0},
 		"takes no rule of a part":      {[]s3types.LifecycleRule{{Status: enabled, Filter: &s3types.LifecycleRuleFilter{Prefix: aws.String("tmp/")}, Expiration: expire}}, 0, 0},
 		"knows that nothing may do so": {nil, 0, 0},
 	} {

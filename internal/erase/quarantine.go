@@ -16,9 +16,6 @@ import (
 	"github.com/shopstream/shopstream/constructs/event"
 )
 
-// quarantinePrefix is where preprocess puts what it refuses.
-const quarantinePrefix = "events/"
-
 // quarantine takes the visitor's records apart: what tells of the visitor goes,
 // the place in the frame stays, so that the ledger still finds every event that
 // was accepted. It looks at each version of each object, so that one that was
@@ -27,7 +24,7 @@ func (e Eraser) quarantine(ctx context.Context, t Tombstone, dryRun bool) (Store
 	bucket := e.Stores.Quarantine
 	store := Store{Name: bucket, Holds: "rejected events", EndsAt: &t.ErasedAt, By: "records emptied, older versions deleted"}
 	var erased atomic.Int64
-	prefix := quarantinePrefix
+	prefix := eventsPrefix
 	work, working := errgroup.WithContext(ctx)
 	work.SetLimit(8)
 	pages := s3.NewListObjectVersionsPaginator(e.S3, &s3.ListObjectVersionsInput{Bucket: &bucket, Prefix: &prefix})

@@ -28,9 +28,6 @@ type quarantine struct {
 // does.
 const maxFrameBytes = 512 << 10
 
-// collision is the reason of an event whose id another one had first.
-const collision = "id_collision"
-
 // lenient reads what was quarantined for being no good JSON.
 var lenient = json.JoinOptions(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 
@@ -69,7 +66,7 @@ func (r *quarantine) takes(q event.Quarantined) (int, bool) {
 	if s.Shop != "" && q.ShopID != s.Shop || s.Reason != "" && q.Reason != s.Reason {
 		return 0, false
 	}
-	if q.Reason == collision && s.Reason == "" { // no rule of the contract: alone, it would pass
+	if q.Reason == event.ReasonIDCollision && s.Reason == "" { // no rule of the contract: alone, it would pass
 		return 0, false
 	}
 	if len(q.Original) == 0 || q.Original.Kind() == 'n' { // emptied by an erasure

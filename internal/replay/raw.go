@@ -19,10 +19,6 @@ type raw struct {
 	seen   map[string]bool // ids of packs, as texts of their lines
 }
 
-// lanes are those of stream.PreprocessProps by default, so that a visitor's
-// events meet the shard that they were on.
-const lanes = 16
-
 func (r *raw) read(ctx context.Context, key string, zipped io.Reader) error {
 	unzipped, err := gzip.NewReader(zipped)
 	if err != nil {
@@ -72,8 +68,8 @@ func (r *raw) pack(ctx context.Context, line []byte) error {
 	if events == 0 || r.repeats(again) {
 		return nil
 	}
-	lane := event.VirtualPartition(first.ShopID, first.VisitorID, first.EventID) % lanes
-	return r.stream.add(ctx, fmt.Sprintf("lane-%03d", lane), again, events)
+	partition := event.VirtualPartition(first.ShopID, first.VisitorID, first.EventID)
+	return r.stream.addAt(ctx, partition, again, events)
 }
 
 func (r *raw) repeats(line []byte) bool {

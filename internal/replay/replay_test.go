@@ -204,6 +204,16 @@ func TestRaw(t *testing.T) {
 			}
 		}
 	})
+	t.Run("puts each pack where preprocess had it, whatever its lanes", func(t *testing.T) {
+		var from bucket
+		from.put(t, rawKey(8, "a"), pack(t, 1, "shoes", "a"))
+		var to stream
+		run(t, newReplay(t, Raw, &from, &to))
+		partition := event.VirtualPartition("shoes", "a", eventID(100))
+		if got := to.entries[0]; *got.ExplicitHashKey != event.HashKey(partition) || *got.PartitionKey != fmt.Sprintf("%03d", partition) {
+			t.Errorf("got %s at %s, want partition %d", *got.PartitionKey, *got.ExplicitHashKey, partition)
+		}
+	})
 	t.Run("takes an hour that has begun whole", func(t *testing.T) {
 		var from bucket
 		from.put(t, rawKey(11, "a"), pack(t, 1, "shoes", "a"))

@@ -2,11 +2,13 @@ package replay
 
 import (
 	"context"
+	"fmt"
 	"math"
 
 	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
 	"golang.org/x/time/rate"
 
+	"github.com/shopstream/shopstream/constructs/event"
 	"github.com/shopstream/shopstream/internal/putrecords"
 )
 
@@ -66,14 +68,26 @@ type batch struct {
 	bytes    int
 }
 
+// add gathers a record whose place Kinesis makes of its key.
 func (b *batch) add(ctx context.Context, key string, data []byte, events int) error {
+	return b.gather(ctx, types.PutRecordsRequestEntry{Data: data, PartitionKey: &key}, events)
+}
+
+// addAt gathers a record for the place of a virtual partition, as preprocess
+// spreads packs.
+func (b *batch) addAt(ctx context.Context, partition int, data []byte, events int) error {
+	key, hashKey := fmt.Sprintf("%03d", partition), event.HashKey(partition)
+	return b.gather(ctx, types.PutRecordsRequestEntry{Data: data, PartitionKey: &key, ExplicitHashKey: &hashKey}, events)
+}
+
+func (b *batch) gather(ctx context.Context, entry types.PutRecordsRequestEntry, events int) error {
 	b.progress.Records++
 	b.progress.Events += events
 	if b.stream == nil {
 		return nil
 	}
-	b.entries = append(b.entries, types.PutRecordsRequestEntry{Data: data, PartitionKey: &key})
-	if b.bytes += len(data); b.bytes < 1<<20 && len(b.entries) < putrecords.MaxEntries {
+	b.entries = append(b.entries, entry)
+	if b.bytes += len(entry.Data); b.bytes < 1<<20 && len(b.entries) < putrecords.MaxEntries {
 		return nil
 	}
 	return b.flush(ctx)

@@ -481,7 +481,7 @@ func TestCORS(t *testing.T) {
 		}
 		for name, want := range map[string]string{
 			"Access-Control-Allow-Origin": origin, "Access-Control-Allow-Credentials": "true",
-			"Access-Control-Expose-Headers": "Retry-After", "Vary": "Origin",
+			"Access-Control-Expose-Headers": "Date, Retry-After", "Vary": "Origin",
 		} {
 			if got := w.Header().Get(name); got != want {
 				t.Errorf("got %d with %s %q, want %q", w.Code, name, got, want)

@@ -21,7 +21,7 @@ async function bundle(entry, file, format, globalName) {
     ecma: 2020,
     module: format === "esm",
     toplevel: true,
-    compress: { passes: 4, pure_getters: true, keep_fargs: false, unsafe_arrows: true, unsafe_methods: true },
+    compress: { passes: 4, inline: 1, booleans_as_integers: true, pure_getters: true, keep_fargs: false, unsafe_arrows: true, unsafe_methods: true },
     sourceMap: { content: text(`${file}.map`), filename: file },
   });
   writeFileSync(`dist/${file}`, code + "\n");

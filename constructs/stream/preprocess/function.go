@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
 
+	"github.com/shopstream/shopstream/constructs/event"
 	"github.com/shopstream/shopstream/constructs/stream/preprocess/sift"
 	"github.com/shopstream/shopstream/internal/putrecords"
 )
@@ -20,7 +21,7 @@ type function struct {
 	s3         s3API
 	quarantine string // bucket
 	ledger     string // bucket
-	lanes      int    // groups of virtual partitions that packs do not mix
+	lanes      int    // groups of neighbouring virtual partitions that packs do not mix
 	sifter     *sift.Sifter
 	metrics    io.Writer
 	now        func() time.Time
@@ -92,9 +93,10 @@ func (f *function) write(ctx context.Context, p *pending) error {
 	}
 	var entries []types.PutRecordsRequestEntry
 	for i := range p.packers {
-		key := fmt.Sprintf("lane-%03d", i%f.lanes)
+		lane := i % f.lanes
+		key, hashKey := fmt.Sprintf("lane-%03d", lane), event.HashKey(lane*event.VirtualPartitions/f.lanes)
 		for _, line := range p.packers[i].Lines() {
-			entries = append(entries, types.PutRecordsRequestEntry{Data: line, PartitionKey: &key})
+			entries = append(entries, types.PutRecordsRequestEntry{Data: line, PartitionKey: &key, ExplicitHashKey: &hashKey})
 		}
 	}
 	return f.events.Put(ctx, entries, func(int) {}, nil)

@@ -39,6 +39,7 @@ type cloud struct {
 
 	log     []string
 	lines   map[string][]string // of the events stream, by partition key
+	places  map[string]string   // where Kinesis puts them, by partition key
 	objects map[string][]byte   // by bucket and key
 	metrics bytes.Buffer
 	before  func(entry string) error // of each call, if there is one
@@ -59,6 +60,7 @@ func (c *cloud) PutRecords(_ context.Context, in *kinesis.PutRecordsInput, _ ...
 	for _, r := range in.Records {
 		c.log = append(c.log, "records "+*r.PartitionKey)
 		c.lines[*r.PartitionKey] = append(c.lines[*r.PartitionKey], string(r.Data))
+		c.places[*r.PartitionKey] = *r.ExplicitHashKey
 		out.Records = append(out.Records, types.PutRecordsResultEntry{SequenceNumber: aws.String("1")})
 	}
 	return out, nil
@@ -91,7 +93,7 @@ func TestMain(m *testing.M) {
 }
 
 func newTestFunction() (*function, *cloud) {
-	c := &cloud{lines: map[string][]string{}, objects: map[string][]byte{}}
+	c := &cloud{lines: map[string][]string{}, places: map[string]string{}, objects: map[string][]byte{}}
 	return &function{
 		name: "preprocess", events: putrecords.Writer{Client: c, Stream: "events"}, s3: c, quarantine: "quarantine", ledger: "ledger", lanes: 16,
 		sifter: sift.New("7"), metrics: &c.metrics, now: func() time.Time { return received.Add(90 * time.Second) },
@@ -198,9 +200,9 @@ func stored[T any](t *testing.T, c *cloud, prefix string) (all []T) {
 func TestPreprocess(t *testing.T) {
 	t.Run("stores a valid event with what is known of it", func(t *testing.T) {
 		c := process(t, frame(3, "{}", view(3, 1)))
-		lines := c.lines["lane-003"]
+		lines := c.lines["lane-000"]
 		if len(lines) != 1 {
-			t.Fatalf("got lanes %v, want one pack in lane-003", c.lines)
+			t.Fatalf("got lanes %v, want one pack in lane-000", c.lines)
 		}
 		e := unpack(t, lines[0]).Events[0]
 		f := frame(3)
@@ -219,18 +221,18 @@ func TestPreprocess(t *testing.T) {
 	})
 
 	t.Run("says in a pack's header which frames it holds and how much of them", func(t *testing.T) {
-		first, other, second := frame(1, view(1, 0), view(1, 1), "{}"), frame(2, view(2, 0)), frame(17, view(17, 0)) // 1 and 17 share a lane of 16
+		first, other, second := frame(1, view(1, 0), view(1, 1), "{}"), frame(17, view(17, 0)), frame(2, view(2, 0)) // 1 and 2 share a lane of 16
 		c := process(t, first, other, second)
-		if got := fmt.Sprint(slices.Sorted(maps.Keys(c.lines))); got != "[lane-001 lane-002]" {
-			t.Fatalf("got lanes %s, want lane-001 and lane-002", got)
+		if got := fmt.Sprint(slices.Sorted(maps.Keys(c.lines))); got != "[lane-000 lane-001]" {
+			t.Fatalf("got lanes %s, want lane-000 and lane-001", got)
 		}
-		p := unpack(t, c.lines["lane-001"][0])
+		p := unpack(t, c.lines["lane-000"][0])
 		want := []event.PackFrame{{ID: first.ID.String(), Count: 2}, {ID: second.ID.String(), Count: 1}}
 		if !slices.Equal(p.Header.Frames, want) || p.Header.Contract != event.SchemaVersion || p.Header.Replayed || p.Header.ID == "" {
 			t.Errorf("got %+v, want frames %v", p.Header, want)
 		}
 		for i, e := range p.Events {
-			if want := []string{id(1, 0), id(1, 1), id(17, 0)}[i]; e.EventID != want {
+			if want := []string{id(1, 0), id(1, 1), id(2, 0)}[i]; e.EventID != want {
 				t.Errorf("got event %s at %d, want %s", e.EventID, i, want)
 			}
 		}
@@ -344,8 +346,21 @@ func TestPreprocess(t *testing.T) {
 		}
 	})
 
+	t.Run("spreads lanes evenly over the events stream, each where its first partition lies", func(t *testing.T) {
+		var frames []event.Frame
+		for partition := range event.VirtualPartitions {
+			frames = append(frames, frame(partition, view(partition, 0)))
+		}
+		c := process(t, frames...)
+		for lane := range 16 {
+			if key := fmt.Sprintf("lane-%03d", lane); c.places[key] != event.HashKey(lane*16) {
+				t.Errorf("got %s at %q, want %s", key, c.places[key], event.HashKey(lane*16))
+			}
+		}
+	})
+
 	t.Run("writes receipts and rejects before packs", func(t *testing.T) {
-		c := process(t, frame(1, view(1, 0), "{}"), frame(2, view(2, 0)))
+		c := process(t, frame(1, view(1, 0), "{}"), frame(17, view(17, 0)))
 		var order []string
 		for _, entry := range c.log {
 			order = append(order, strings.FieldsFunc(entry, func(r rune) bool { return r == '/' || r == '-' })[0])
@@ -519,7 +534,7 @@ func TestSettings(t *testing.T) {
 			}
 		}
 	})
-	for _, lanes := range []string{"0", "-1", "many"} {
+	for _, lanes := range []string{"0", "-1", "3", "512", "many"} {
 		t.Run("refuse "+lanes+" lanes", func(t *testing.T) {
 			wrong := maps.Clone(good)
 			wrong["LANES"] = lanes

@@ -18,6 +18,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
+	"github.com/shopstream/shopstream/constructs/event"
 	"github.com/shopstream/shopstream/constructs/stream/preprocess/sift"
 	"github.com/shopstream/shopstream/internal/putrecords"
 )
@@ -43,8 +44,8 @@ func newFunction(ctx context.Context, getenv func(string) string) (*function, er
 	f := &function{name: getenv("AWS_LAMBDA_FUNCTION_NAME"), quarantine: required("QUARANTINE_BUCKET"), ledger: required("LEDGER_BUCKET")}
 	stream := required("EVENTS_STREAM")
 	lanes, err := strconv.Atoi(required("LANES"))
-	if getenv("LANES") != "" && (err != nil || lanes < 1) {
-		errs = append(errs, fmt.Errorf("environment variable LANES must be a number of 1 or more, got %q", getenv("LANES")))
+	if getenv("LANES") != "" && (err != nil || lanes < 1 || event.VirtualPartitions%lanes != 0) {
+		errs = append(errs, fmt.Errorf("environment variable LANES must divide %d evenly, got %q", event.VirtualPartitions, getenv("LANES")))
 	}
 	f.lanes = lanes
 	f.sifter, f.metrics, f.now = sift.New(getenv("AWS_LAMBDA_FUNCTION_VERSION")), os.Stdout, time.Now

@@ -52,9 +52,10 @@ func (p *pending) sift(batch *sift.Batch, frame event.Frame) error {
 			return err
 		}
 	}
-	lane := frame.Partition % (len(p.packers) / 2)
+	lanes := len(p.packers) / 2
+	lane := frame.Partition * lanes / event.VirtualPartitions
 	if frame.Replayed {
-		lane += len(p.packers) / 2
+		lane += lanes
 	}
 	for _, e := range sifted.Stored {
 		if p.packers[lane].Add(e) == nil {

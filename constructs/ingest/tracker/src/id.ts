@@ -2,12 +2,20 @@ import { fill } from "./native";
 
 let last = 0; // ms
 let count = 0;
+let offset = 0; // ms
+
+/** Tells by how much the device's clock is behind. */
+export function correct(ms: number): void {
+  offset = ms;
+  last = 0;
+}
 
 /** Whether ids can be made: without secure randomness there are none. */
 export const canIdentify = !!fill;
 
 /** A UUID of version 7. Those of one page sort as they were made. */
 export function uuidv7(time: number): string {
+  time += offset;
   if (time > last) {
     last = time;
     count = 0;

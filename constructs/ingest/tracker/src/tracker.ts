@@ -2,7 +2,7 @@ import type { EventType } from "../contract";
 import { loadConfig, USUAL, type Config } from "./config";
 import { consentOf, DECISION } from "./consent";
 import { clean, encode, fits, isView, type Flat, type Parts } from "./event";
-import { uuidv7 } from "./id";
+import { correct, uuidv7 } from "./id";
 import { openIdentity } from "./identity";
 import { doc, now, on, report, stringify, win } from "./native";
 import { openQueue } from "./queue";
@@ -64,9 +64,8 @@ export function openTracker(settings: Settings) {
   }
 
   function commit({ type, at, parts }: Draft, known: boolean): void {
-    const time = at + config!.offset;
     if ((known ? parseInt(identity.visitor(at).slice(-6), 16) % 100 : lot) >= config!.percent) return;
-    const id = uuidv7(time);
+    const id = uuidv7(at);
     const text = encode({
       event_id: id,
       type,
@@ -82,7 +81,7 @@ export function openTracker(settings: Settings) {
     const cleaned = clean(type, { page: { url: url() }, ...parts });
     if (!cleaned) return;
     drafts.push({ type, at: now(), parts: cleaned });
-    if (drafts.length > MAX_DRAFTS) drafts.shift();
+    if (drafts.length > MAX_DRAFTS) drafts.shift(); // the oldest
     settle();
   }
 
@@ -155,6 +154,7 @@ export function openTracker(settings: Settings) {
       transport.retry();
       void loadConfig(base, settings.shop).then((loaded) => {
         config = loaded;
+        correct(loaded.offset);
         settle();
       });
     },

@@ -16,11 +16,9 @@ import (
 	"github.com/shopstream/shopstream/constructs/stream/preprocess/scrub"
 )
 
-// Reasons of preprocess's own; all others are the contract's rules.
-const (
-	IDCollision = "id_collision" // another event, with other bytes, has its id in its shop
-	TooLarge    = "too_large"    // with all that is known of it, no pack holds it
-)
+// TooLarge is a reason of preprocess's own: with all that is known of an event,
+// no pack holds it.
+const TooLarge = "too_large"
 
 // Sifter outlives batches: it remembers user agents. One goroutine uses it.
 type Sifter struct {
@@ -90,7 +88,7 @@ func (b *Batch) Sift(frame *event.Frame) Sifted {
 			s.Duplicates = append(s.Duplicates, position)
 		case before != nil:
 			s.Quarantined = append(s.Quarantined, b.Quarantine(frame, position, e.EventID, event.Problems{{
-				Pointer: "/event_id", Rule: IDCollision,
+				Pointer: "/event_id", Rule: event.ReasonIDCollision,
 				Message: fmt.Sprintf("must be its own, the event at position %d of frame %s has it", before.position, b.frames[before.frame]),
 			}}))
 		default:

@@ -121,7 +121,7 @@ func TestAnEventThatComesTwiceInABatch(t *testing.T) {
 		t.Fatalf("got %+v", s)
 	}
 	q := s.Quarantined[0]
-	if q.Reason != IDCollision || q.Pointer != "/event_id" || q.FramePosition != 3 || !strings.Contains(q.Message, "position 0 of frame "+f.ID.String()) {
+	if q.Reason != event.ReasonIDCollision || q.Pointer != "/event_id" || q.FramePosition != 3 || !strings.Contains(q.Message, "position 0 of frame "+f.ID.String()) {
 		t.Errorf("got %+v, want a collision with position 0", q)
 	}
 
