@@ -108,6 +108,8 @@ golden: ## Rewrite the golden files and the table of settings after a change tha
 .PHONY: bench
 bench: setup build ## Measure synth, apply and destroy of the stacks and the hot path; the numbers go to build/bench
 	@go test ./test ./test/local -p 1 -run '^$$' -bench . -benchtime 1x -timeout 20m
+	@command -v wrk >/dev/null && command -v nginx >/dev/null || { echo "the collector's benchmark needs wrk and nginx; on Debian: apt-get install wrk nginx-light libnginx-mod-http-echo" >&2; exit 1; }
+	@go test ./constructs/ingest/collector -run '^$$' -bench . -benchtime 1x
 	@cd tools/preprocessbench && go test -run '^$$' -bench . -benchtime 1x
 	@npm --prefix $(TRACKER) run --silent bench
 	@go run ./test/results/table

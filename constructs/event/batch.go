@@ -4,11 +4,9 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"reflect"
 	"slices"
 	"strconv"
-	"sync"
 	"time"
 	"unicode/utf8"
 
@@ -63,10 +61,7 @@ func (ids IDs) AppendEvent(b []byte, visitor string) []byte {
 // that are there twice pass. The ids are those of the events, in their order;
 // they and the events lie in body. The error is a Problems.
 func UnmarshalBatch(body []byte) (Batch, []IDs, error) {
-	r := readers.Get().(*reader)
-	defer readers.Put(r)
-	r.reset(body)
-	defer r.reset(nil)
+	r := reader{body: body}
 	var b Batch
 	of := reflect.ValueOf(&b).Elem()
 	ids, err := r.batch(of)
@@ -81,13 +76,10 @@ func UnmarshalBatch(body []byte) (Batch, []IDs, error) {
 	return b, ids, c.err()
 }
 
-var readers = sync.Pool{New: func() any { return new(reader) }}
-
-// reader reads a batch token by token. It lets pass what Unmarshal judges.
+// reader reads a batch in one pass. It lets pass what Unmarshal judges.
 type reader struct {
-	decoder  jsontext.Decoder
 	body     []byte
-	buffer   bytes.Buffer
+	at       int
 	personal []personal // of all events
 }
 
@@ -96,19 +88,14 @@ type reader struct {
 // two. Bad UTF-8 itself is looked for apart.
 var lenient = json.JoinOptions(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 
-func (r *reader) reset(body []byte) {
-	r.body, r.buffer, r.personal = body, *bytes.NewBuffer(body), nil
-	r.decoder.Reset(&r.buffer, lenient) // reads from the buffer in place
-}
-
 // batch reads the envelope's fields into of, a Batch.
 func (r *reader) batch(of reflect.Value) (ids []IDs, err error) {
-	if r.decoder.PeekKind() != '{' {
+	if r.next() != '{' {
 		return nil, r.mistyped("", "must be an object")
 	}
-	_, _ = r.decoder.ReadToken() // the brace
+	r.at++
 	seen := 0
-	for r.decoder.PeekKind() != '}' {
+	for more := r.next() != '}'; more; more, err = r.more('}') {
 		name, err := r.name()
 		if err != nil {
 			return nil, err
@@ -134,22 +121,51 @@ func (r *reader) batch(of reflect.Value) (ids []IDs, err error) {
 			return nil, err
 		}
 	}
-	if _, err := r.decoder.ReadToken(); err != nil {
+	if err != nil {
 		return nil, err
 	}
-	if _, err := r.decoder.ReadToken(); err != io.EOF {
+	r.at++
+	if r.at = space(r.body, r.at); r.at < len(r.body) {
 		return nil, errTrailing
 	}
 	return ids, nil
 }
 
-// name reads the name of a field.
-func (r *reader) name() ([]byte, error) {
-	quoted, err := r.decoder.ReadValue()
-	if err != nil {
-		return nil, err
+// next steps over white space and returns the byte behind it, or 0.
+func (r *reader) next() byte {
+	r.at = space(r.body, r.at)
+	return byteAt(r.body, r.at)
+}
+
+// more steps over a comma to what follows it, or stops at end.
+func (r *reader) more(end byte) (bool, error) {
+	switch r.next() {
+	case end:
+		return false, nil
+	case ',':
+		r.at++
+		r.next()
+		return true, nil
 	}
-	return unquote(quoted), nil
+	return false, errNoJSON
+}
+
+// name reads the name of a field and stops at its value.
+func (r *reader) name() ([]byte, error) {
+	begin, end := r.at, skipText(r.body, r.at)
+	if r.at = skipColon(r.body, end); r.at == nowhere {
+		return nil, errNoJSON
+	}
+	return unquote(r.body[begin:end]), nil
+}
+
+// raw reads a value whole, which nests at most room deep.
+func (r *reader) raw(room int) (jsontext.Value, error) {
+	begin := r.at
+	if r.at = skip(r.body, begin, room); r.at == nowhere {
+		return nil, errNoJSON
+	}
+	return r.body[begin:r.at:r.at], nil
 }
 
 // unquote returns the text of a string that is well-formed.
@@ -163,7 +179,7 @@ func unquote(quoted jsontext.Value) []byte {
 
 // mistyped reads a value of the wrong type, which may be worse than that.
 func (r *reader) mistyped(pointer, message string) error {
-	if _, err := r.decoder.ReadValue(); err != nil {
+	if _, err := r.raw(MaxBatchDepth); err != nil {
 		return err
 	}
 	return Problem{pointer, "type", message}
@@ -171,7 +187,7 @@ func (r *reader) mistyped(pointer, message string) error {
 
 // value reads the value of a field of the envelope. Null is absent.
 func (r *reader) value(f *Field, v reflect.Value) error {
-	raw, err := r.decoder.ReadValue()
+	raw, err := r.raw(MaxBatchDepth)
 	if err != nil || raw.Kind() == 'n' {
 		return err
 	}
@@ -202,23 +218,18 @@ func (r *reader) value(f *Field, v reflect.Value) error {
 // events reads the list of events, at most as many as are allowed.
 func (r *reader) events(f *Field) (events []jsontext.Value, ids []IDs, err error) {
 	at := "/" + f.Name
-	switch r.decoder.PeekKind() {
+	switch r.next() {
 	case 'n':
-		_, err := r.decoder.ReadToken()
+		_, err := r.raw(0)
 		return nil, nil, err
 	case '[':
-		_, _ = r.decoder.ReadToken() // the bracket
+		r.at++
 	default:
 		return nil, nil, r.mistyped(at, "must be a list")
 	}
 	events, ids, r.personal = make([]jsontext.Value, 0, 32), make([]IDs, 0, 32), make([]personal, 0, 64)
-	for {
-		switch r.decoder.PeekKind() {
-		case ']':
-			_, err := r.decoder.ReadToken()
-			return events, ids, err
-		case '{':
-		default:
+	for more := r.next() != ']'; more; more, err = r.more(']') {
+		if r.next() != '{' {
 			return nil, nil, r.mistyped(at+"/"+strconv.Itoa(len(events)), "must be an object")
 		}
 		if len(events) == f.Length {
@@ -228,40 +239,38 @@ func (r *reader) events(f *Field) (events []jsontext.Value, ids []IDs, err error
 		if err != nil {
 			return nil, nil, err
 		}
-		if tooDeep(id.raw, MaxBatchDepth-2) {
-			return nil, nil, errTooDeep
-		}
 		events, ids = append(events, id.raw), append(ids, id)
 	}
+	r.at++
+	return events, ids, err
 }
 
-// event reads an object whole and looks for the ids in it.
+// event reads an object whole and finds the ids in it.
 func (r *reader) event() (ids IDs, err error) {
-	if ids.raw, err = r.decoder.ReadValue(); err != nil {
+	begin, first := r.at, len(r.personal)
+	r.at++
+	for more := r.next() != '}'; more; more, err = r.more('}') {
+		name, err := r.name()
+		if err != nil {
+			return ids, err
+		}
+		at := r.at - begin
+		value, err := r.raw(MaxBatchDepth - 3) // the body, the list and the event lie about it
+		if err != nil {
+			return ids, err
+		}
+		r.field(&ids, name, value, at)
+	}
+	if err != nil {
 		return ids, err
 	}
-	first := len(r.personal)
-	r.find(&ids)
-	ids.raw, ids.personal = ids.raw[:len(ids.raw):len(ids.raw)], r.personal[first:len(r.personal):len(r.personal)]
+	r.at++
+	ids.raw, ids.personal = r.body[begin:r.at:r.at], r.personal[first:len(r.personal):len(r.personal)]
 	return ids, nil
 }
 
-// find steps over the fields of a well-formed object, which is faster than to
-// read them token by token.
-func (r *reader) find(ids *IDs) {
-	for at := next(ids.raw, 1); ids.raw[at] != '}'; at = next(ids.raw, at) {
-		end := skip(ids.raw, at)
-		name := ids.raw[at:end]
-		at = next(ids.raw, end)
-		end = skip(ids.raw, at)
-		r.field(ids, unquote(name), at, end)
-		at = end
-	}
-}
-
-// field looks at the field of a name, whose value lies between at and end.
-func (r *reader) field(ids *IDs, name []byte, at, end int) {
-	value := ids.raw[at:end]
+// field looks at the field of a name, whose value begins at at in the event.
+func (r *reader) field(ids *IDs, name []byte, value jsontext.Value, at int) {
 	text := value[0] == '"'
 	switch string(name) {
 	case "event_id":
@@ -274,7 +283,7 @@ func (r *reader) field(ids *IDs, name []byte, at, end int) {
 			ids.Visitor = unquote(value)
 		}
 		if value[0] != 'n' {
-			r.personal = append(r.personal, personal{at, end, visitor})
+			r.personal = append(r.personal, personal{at, at + len(value), visitor})
 		}
 	case "consent":
 		var consent Consent
@@ -283,73 +292,13 @@ func (r *reader) field(ids *IDs, name []byte, at, end int) {
 	}
 }
 
-// next is where something follows in well-formed JSON: white space, commas and
-// colons are nothing.
-func next(raw []byte, at int) int {
-	for {
-		switch raw[at] {
-		case ' ', '\t', '\n', '\r', ',', ':':
-			at++
-		default:
-			return at
-		}
-	}
-}
-
-// skip is where a well-formed value ends that begins at at.
-func skip(raw []byte, at int) int {
-	depth := 0
-	for {
-		switch raw[at] {
-		case '"':
-			for at++; raw[at] != '"'; at++ {
-				if raw[at] == '\\' {
-					at++
-				}
-			}
-			at++
-		case '{', '[':
-			depth++
-			at++
-		case '}', ']':
-			depth--
-			at++
-		case ' ', '\t', '\n', '\r', ',', ':': // within an object or a list
-			at++
-			continue
-		default:
-			for at++; at < len(raw) && !bytes.ContainsRune([]byte(" \t\n\r,:]}"), rune(raw[at])); at++ {
-			}
-		}
-		if depth == 0 {
-			return at
-		}
-	}
-}
-
 // eventID returns the event_id of what is or is not an event, as far as it is
 // well-formed.
 func eventID(raw []byte) (id string) {
-	r := readers.Get().(*reader)
-	defer readers.Put(r)
-	r.reset(raw)
-	defer r.reset(nil)
-	if r.decoder.PeekKind() != '{' {
-		return ""
-	}
-	_, _ = r.decoder.ReadToken() // the brace
-	for r.decoder.PeekKind() == '"' {
-		name, err := r.name()
-		if err != nil {
-			break
-		}
-		value, err := r.decoder.ReadValue()
-		if err != nil {
-			break
-		}
-		if string(name) == "event_id" && value.Kind() == '"' {
-			id = string(unquote(value))
-		}
+	r := reader{body: raw}
+	if r.next() == '{' {
+		ids, _ := r.event()
+		id = string(ids.Event)
 	}
 	return id
 }

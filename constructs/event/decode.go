@@ -53,6 +53,7 @@ func Unmarshal(raw []byte, receivedAt time.Time) (Event, error) {
 var (
 	errBadUTF8  = errors.New("bad UTF-8")
 	errTooDeep  = errors.New("too deep")
+	errNoJSON   = errors.New("no JSON")
 	errTrailing = errors.New("trailing bytes")
 )
 

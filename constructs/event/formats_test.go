@@ -45,7 +45,10 @@ func table(t *testing.T, page, above string) (cells []string) {
 
 func fields(v any) (names []string) {
 	for f := range reflect.TypeOf(v).Fields() {
-		if !f.Anonymous {
+		switch {
+		case f.Type == reflect.TypeFor[Received]():
+			names = slices.DeleteFunc(fields(Received{}), func(name string) bool { return name == "event" })
+		case !f.Anonymous:
 			name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 			names = append(names, name)
 		}
@@ -56,7 +59,7 @@ func fields(v any) (names []string) {
 func TestTheDocumentedFieldsAreThoseThatAreWritten(t *testing.T) {
 	page := readFormats(t)
 	for above, v := range map[string]any{
-		"### Event in a frame\n":                 Received{},
+		"### Line of a frame\n":                  frameLine{},
 		"| field of `pack` | holds |\n":          PackHeader{},
 		"| field of a frame in `frames` | holds": PackFrame{},
 		"| field of an event | holds |\n":        Stored{},
@@ -150,7 +153,7 @@ func TestAProgramInAnotherLanguageReadsAFrame(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got.ID != f.ID.String() || got.Instance != f.Instance.String() || got.Partition != f.Partition || got.Count != 2 ||
-		got.Sequence != f.Sequence || got.FirstEvent != f.FirstEvent || got.CreatedAt != f.CreatedAt.UnixMilli() || got.Size < 400 || !got.Zstd {
+		got.Sequence != f.Sequence || got.FirstEvent != f.FirstEvent || got.CreatedAt != f.CreatedAt.UnixMilli() || got.Size < 200 || !got.Zstd {
 		t.Errorf("it read %+v of %+v", got, f)
 	}
 	if got.Events != nil && !reflect.DeepEqual(got.Events, f.Events) {

@@ -93,9 +93,26 @@ func TestAFrameOverItsLimitIsNotWritten(t *testing.T) {
 	}
 }
 
-func TestTheLeastEventTakesMoreThanAReaderAssumes(t *testing.T) {
-	if n := len(encode(Received{})); n < minEventBytes {
-		t.Errorf("an empty event takes %d bytes, readers assume %d", n, minEventBytes)
+func TestAFrameOfTooManyEventsIsNotWritten(t *testing.T) {
+	if _, err := frame(slices.Repeat([]Received{received(`{}`)}, MaxFrameEvents+1)...).MarshalBinary(); err == nil || !strings.Contains(err.Error(), "and 16384 are allowed") {
+		t.Errorf("error is %v", err)
+	}
+}
+
+func TestAFrameTellsOnceWhatItsEventsShare(t *testing.T) {
+	other := received(`{"c":3}`)
+	other.IP = "198.51.100.0"
+	f := frame(received(`{"a":1}`), received(`{"b":2}`), other, received(`{"d":4}`))
+	lines, err := decoder.DecodeAll(marshalFrame(t, f)[frameHeader:], nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := bytes.Count(lines, []byte("user_agent")); n != 3 || bytes.Count(lines, []byte("\n")) != 3 {
+		t.Errorf("got lines\n%s", lines)
+	}
+	var got Frame
+	if err := got.UnmarshalBinary(marshalFrame(t, f)); err != nil || !reflect.DeepEqual(got, f) {
+		t.Errorf("got %+v: %v", got, err)
 	}
 }
 
@@ -143,7 +160,6 @@ func TestWhatIsNoFrameOfThisVersionIsRefusedWithItsReason(t *testing.T) {
 		binary.BigEndian.PutUint32(b[72:], uint32(len(text)))
 		return resealed(encoder.EncodeAll([]byte(text), b))
 	}
-	padding := strings.Repeat(" ", minEventBytes)
 	for _, c := range []struct {
 		name string
 		b    []byte
@@ -163,9 +179,12 @@ func TestWhatIsNoFrameOfThisVersionIsRefusedWithItsReason(t *testing.T) {
 		{"a payload that is no zstd", edit(func(b []byte) { b[frameHeader] ^= 0xff }), "does not decompress"},
 		{"no payload", resealed(slices.Clone(good[:frameHeader])), "does not decompress"},
 		{"an event too few", edit(func(b []byte) { binary.BigEndian.PutUint32(b[44:], 0) }), "holds 1 events, its header says 0"},
-		{"an event too many", lines("{}\n"+strings.Repeat(padding, 2)+"{}\n", 1), "holds 2 events, its header says 1"},
-		{"an event that is no JSON", lines("{}"+padding+"\n"+padding+"{\n", 2), "unreadable event at position 1"},
-		{"an empty line", lines("{}"+padding+padding+"\n\n", 2), "unreadable event at position 1"},
+		{"an event too many", lines(`{"events":[{},{}]}`+"\n", 1), "holds 2 events, its header says 1"},
+		{"an event that is no JSON", lines(`{"events":[{}]}`+"\n"+`{"events":[{]}`+"\n", 2), "unreadable line behind position 1"},
+		{"an empty line", lines(`{"events":[{}]}`+"\n\n", 2), "unreadable line behind position 1"},
+		{"a line without events", lines("{}\n", 0), "unreadable line"},
+		{"a line whose events are none", lines(`{"events":null}`+"\n", 0), "unreadable line"},
+		{"a line of one event", lines(`{"event":{},"events":[]}`+"\n", 0), "unreadable line"},
 	} {
 		t.Run(c.name, func(t *testing.T) { refuse(t, c.b, c.want) })
 	}
@@ -198,13 +217,15 @@ func TestAForgedFrameTakesLittleMemory(t *testing.T) {
 	}
 	manyFrames := bytes.Repeat(encoder.EncodeAll(zeros[:MaxFrameBytes], nil), 64)
 	newlines := encoder.EncodeAll(bytes.Repeat([]byte("\n"), MaxFrameBytes), nil)
+	zeroEvents := encoder.EncodeAll([]byte(`{"events":[0`+strings.Repeat(",0", MaxFrameBytes/2-8)+"] }\n"), nil)
 	for name, b := range map[string][]byte{
 		"a bomb":                         forged(1000, 1, oneFrame),
 		"a bomb of the largest size":     forged(MaxFrameBytes, 1, oneFrame),
 		"a bomb that hides its size":     forged(1000, 1, streamed.Bytes()),
 		"a bomb of many frames":          forged(MaxFrameBytes, 1, manyFrames),
 		"as many events as bytes":        forged(MaxFrameBytes, MaxFrameBytes, newlines),
-		"as many events as could be":     forged(MaxFrameBytes, MaxFrameBytes/minEventBytes, newlines),
+		"as many events as could be":     forged(MaxFrameBytes, MaxFrameEvents, newlines),
+		"more events than it says":       forged(MaxFrameBytes, MaxFrameEvents, zeroEvents),
 		"a size without anything behind": forged(MaxFrameBytes, 0, nil),
 	} {
 		t.Run(name, func(t *testing.T) {

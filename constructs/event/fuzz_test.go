@@ -53,6 +53,25 @@ func FuzzUnmarshal(f *testing.F) {
 	})
 }
 
+// FuzzSkip holds our scanner to the library's verdict on any value.
+func FuzzSkip(f *testing.F) {
+	f.Add(encode(full()))
+	for _, text := range []string{
+		`{}`, `[ ]`, `{"a" : [1 , -0.5e+7,true,false,null,"\u00eF\n\"\\"] , "a":{}}`, `"\ud83d"`, "\"\xff\x7f \"", "\"\x1f\"", "\"01234567\n\"", `01`, `-`, `1.`, `1e`, `-0`, `.5`,
+		`tru`, `nulll`, `{"a"}`, `{"a":}`, `{"a":1,}`, `{,}`, `[1,]`, `[,1]`, `[1 2]`, `"\u12g4"`, `"\x"`, `"a`, `{a:1}`, "\"\\u\x10000\"", `[1}`, `{"a":1]`, "\x00", ``, ` 1`,
+	} {
+		f.Add([]byte(text))
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		const room = 12
+		want := jsontext.Value(b).IsValid(lenient) && !tooDeep(b, room)
+		end := skip(b, space(b, 0), room)
+		if got := end != nowhere && space(b, end) == len(b); got != want {
+			t.Fatalf("%q: got %t, the library says %t", b, got, want)
+		}
+	})
+}
+
 func FuzzUnmarshalBatch(f *testing.F) {
 	f.Add(encode(envelope()))
 	for _, raw := range []string{`{}`, `{"visitor_id":"a","visitor_id":1,"session_id":null}`, `{"visitor\u005fid":"\ud83d"}`, `{"a":[[[]]]}`, `{"consent":{"state":"denied"}}`} {
@@ -80,9 +99,8 @@ func FuzzUnmarshalBatch(f *testing.F) {
 		for i, raw := range b.Events {
 			for _, visitor := range []string{"", "h1_x"} {
 				anonymous := ids[i].AppendEvent(nil, visitor)
-				r := reader{}
-				r.reset(anonymous)
-				if r.decoder.PeekKind() != '{' {
+				r := reader{body: anonymous}
+				if r.next() != '{' {
 					t.Fatalf("%s becomes %s", raw, anonymous)
 				}
 				again, err := r.event()

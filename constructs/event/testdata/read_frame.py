@@ -18,7 +18,8 @@ told |= {"id": str(uuid.UUID(bytes=id)), "instance": str(uuid.UUID(bytes=instanc
 try:
     import zstandard  # Python has its own from 3.14 on
     payload = zstandard.ZstdDecompressor().decompress(frame[80:], max_output_size=told["size"])
-    told["events"] = [json.loads(line) for line in payload.split(b"\n")[:-1]]
+    lines = [json.loads(line) for line in payload.split(b"\n")[:-1]]
+    told["events"] = [line | {"event": event} for line in lines for event in line.pop("events")]
 except ImportError:
     pass
 json.dump(told, sys.stdout)

@@ -2,32 +2,28 @@ package main
 
 import (
 	"bytes"
-	"encoding/binary"
-	"hash/crc32"
-	"runtime"
 	"sync"
-
-	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
-	"github.com/klauspost/compress/zstd"
 
 	"github.com/shopstream/shopstream/constructs/event"
 )
 
-// lines are events as they travel in frames, one after the other, each of them
-// encoded once: what a client sent is copied into its line as it is.
+// lines are events as they travel in frames, each of them encoded once: what a
+// client sent is copied into its line as it is.
 type lines struct {
 	bytes  []byte
 	places []place
 }
 
-// place is where a line ends and which virtual partition it belongs to.
-type place struct{ partition, end int }
+// place is where a line ends, which virtual partition it belongs to and how
+// many events it holds.
+type place struct{ partition, end, count int }
 
 var linesPool = sync.Pool{New: func() any { return new(lines) }}
 
-// maxPooled bounds what a pool keeps of large batches.
-const maxPooled = 64 << 10
+const (
+	maxPooled    = 64 << 10 // what a pool keeps of large batches
+	maxLineBytes = 64 << 10 // a line that is longer takes no further event: it is to fit into a draft
+)
 
 func newLines() *lines { return linesPool.Get().(*lines) }
 
@@ -39,18 +35,16 @@ func (l *lines) release() {
 	}
 }
 
-// header is how the lines of all events begin that were received as of was.
-func header(of event.Received) ([]byte, error) {
-	of.Event = jsontext.Value("null") // the last field
-	b, err := json.Marshal(of)
-	return bytes.TrimSuffix(b, []byte("null}")), err
-}
-
-// add adds the event of ids, whose line begins with header, with visitor in
-// the place of its visitor_id.
-func (l *lines) add(header []byte, ids event.IDs, visitor string, partition int) {
-	l.bytes = append(l.bytes, header...)
-	begin := len(l.bytes)
+// add adds the event of ids, whose line is line, with visitor in the place of
+// its visitor_id.
+func (l *lines) add(line event.FrameLine, ids event.IDs, visitor string, partition int) {
+	last, begin := len(l.places)-1, 0
+	if last > 0 {
+		begin = l.places[last-1].end
+	}
+	goesOn := last >= 0 && l.places[last].partition == partition && len(l.bytes)-begin < maxLineBytes
+	l.bytes = line.Begin(l.bytes, goesOn)
+	begin = len(l.bytes)
 	l.bytes = ids.AppendEvent(l.bytes, visitor)
 	// A line break in JSON is a space between two tokens.
 	for e := l.bytes[begin:]; ; {
@@ -61,32 +55,11 @@ func (l *lines) add(header []byte, ids event.IDs, visitor string, partition int)
 		e[i] = ' '
 		e = e[i+1:]
 	}
-	l.bytes = append(l.bytes, '}', '\n')
-	l.places = append(l.places, place{partition, len(l.bytes)})
-}
-
-var (
-	crcTable = crc32.MakeTable(crc32.Castagnoli)
-	// The frame has its own checksum. The next level saves 4 % of the bytes for
-	// twice the CPU time.
-	encoder, _ = zstd.NewWriter(nil, zstd.WithEncoderConcurrency(runtime.GOMAXPROCS(0)), zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderCRC(false))
-)
-
-// seal returns the bytes of f, whose events are count lines. event.Frame reads
-// them; docs/formats.md lays them out.
-func seal(f event.Frame, count int, lines []byte) []byte {
-	const size = 80
-	b := make([]byte, size, size+len(lines)/6)
-	copy(b, "SHFR\x01") // version 1
-	copy(b[8:], f.ID[:])
-	copy(b[24:], f.Instance[:])
-	binary.BigEndian.PutUint32(b[40:], uint32(f.Partition))
-	binary.BigEndian.PutUint32(b[44:], uint32(count))
-	binary.BigEndian.PutUint64(b[48:], f.Sequence)
-	binary.BigEndian.PutUint64(b[56:], f.FirstEvent)
-	binary.BigEndian.PutUint64(b[64:], uint64(f.CreatedAt.UnixMilli()))
-	binary.BigEndian.PutUint32(b[72:], uint32(len(lines)))
-	b = encoder.EncodeAll(lines, b)
-	binary.BigEndian.PutUint32(b[76:], crc32.Update(crc32.Checksum(b[:76], crcTable), crcTable, b[size:]))
-	return b
+	l.bytes = line.End(l.bytes)
+	if !goesOn {
+		l.places = append(l.places, place{partition: partition})
+		last++
+	}
+	l.places[last].end = len(l.bytes)
+	l.places[last].count++
 }

@@ -67,13 +67,17 @@ func newProducer(writer putrecords.Writer, now func() time.Time, m *meters) *pro
 	return p
 }
 
-// wait returns when Kinesis has acknowledged every event. After an error none
-// or some may still be stored: the client sends the batch again, and storage
-// knows events by their ids.
-func (p *producer) wait(ctx context.Context, drafts []*draft) error {
+// wait returns when Kinesis has acknowledged every event, or with an error when
+// that takes longer than most. After an error none or some may still be stored:
+// the client sends the batch again, and storage knows events by their ids.
+func (p *producer) wait(ctx context.Context, drafts []*draft, most time.Duration) error {
+	late := time.NewTimer(most) // cheaper than a context with a deadline
+	defer late.Stop()
 	for _, d := range drafts {
 		select {
 		case <-d.done:
+		case <-late.C:
+			return fmt.Errorf("%w: no answer within %s", errBusy, answerTimeout)
 		case <-ctx.Done():
 			return fmt.Errorf("%w: %w", errBusy, ctx.Err())
 		}
@@ -99,9 +103,9 @@ func (p *producer) add(events *lines) ([]*draft, error) {
 	for _, e := range events.places {
 		line := events.bytes[begin:e.end]
 		begin = e.end
-		d := p.draft(e.partition, len(line))
+		d := p.draft(e.partition, len(line), e.count)
 		d.lines = append(d.lines, line...)
-		d.count++
+		d.count += e.count
 		d.size += len(line)
 		if !slices.Contains(drafts, d) { // mostly the one of a visitor
 			drafts = append(drafts, d)
@@ -119,11 +123,14 @@ func (p *producer) awake() {
 	}
 }
 
-// draft returns the partition's draft that has room for size bytes.
-func (p *producer) draft(number, size int) *draft {
+// draft returns the partition's draft that has room for count events of size
+// bytes.
+func (p *producer) draft(number, size, count int) *draft {
 	part := &p.partitions[number]
-	if n := len(part.drafts); n > 0 && part.drafts[n-1].size+size <= maxDraftBytes {
-		return part.drafts[n-1]
+	if n := len(part.drafts); n > 0 {
+		if last := part.drafts[n-1]; last.size+size <= maxDraftBytes && last.count+count <= event.MaxFrameEvents {
+			return last
+		}
 	}
 	d := &draft{lines: *draftPool.Get().(*[]byte), done: make(chan struct{})}
 	if len(part.drafts) == 0 && part.inFlight == nil {
@@ -137,7 +144,7 @@ var draftPool = sync.Pool{New: func() any { b := make([]byte, 0, 32<<10); return
 
 // seal returns the frame's bytes, and ends the use of its lines.
 func (f sealed) seal() []byte {
-	data := seal(f.frame, f.count, f.lines)
+	data := f.frame.Seal(f.count, f.lines)
 	if cap(f.lines) <= maxPooled {
 		empty := f.lines[:0]
 		draftPool.Put(&empty)

@@ -189,14 +189,14 @@ func framesUnderRandomFailures(t *testing.T, seed uint64) {
 	}
 }
 
-// received is the line of ann's nth event, of size bytes.
+// received is a line of ann's nth event, of size bytes.
 func received(n, size int) []byte {
-	header, err := header(event.Received{})
+	line, err := event.NewFrameLine(event.Received{})
 	if err != nil {
 		panic(err)
 	}
-	line := fmt.Appendf(header, `{"event_id":"ann/%d","x":"`, n)
-	return append(append(line, strings.Repeat("x", size-len(line)-len("\"}}\n"))...), "\"}}\n"...)
+	b := fmt.Appendf(line.Begin(nil, false), `{"event_id":"ann/%d","x":"`, n)
+	return line.End(append(append(b, strings.Repeat("x", size-len(b)-len("\"}]}\n"))...), "\"}"...))
 }
 
 // put hands events to the producer and waits for Kinesis.
@@ -205,7 +205,7 @@ func (p *producer) put(ctx context.Context, events *lines) error {
 	if err != nil {
 		return err
 	}
-	return p.wait(ctx, drafts)
+	return p.wait(ctx, drafts, time.Minute)
 }
 
 func TestProducer(t *testing.T) {
@@ -214,7 +214,7 @@ func TestProducer(t *testing.T) {
 		l := &lines{}
 		for i := range n {
 			l.bytes = append(l.bytes, received(i, size)...)
-			l.places = append(l.places, place{partition, len(l.bytes)})
+			l.places = append(l.places, place{partition, len(l.bytes), 1})
 		}
 		return l
 	}

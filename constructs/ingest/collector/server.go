@@ -141,12 +141,13 @@ func (s *server) preflight(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusNoContent)
 }
 
-// allowOrigin lets a page read the answer, refusals and Retry-After included.
+// allowOrigin lets a page read the answer, refusals, Date and Retry-After
+// included.
 func allowOrigin(w http.ResponseWriter, r *http.Request) {
 	if origin := r.Header.Get("Origin"); origin != "" {
 		w.Header().Set("Access-Control-Allow-Origin", origin)
 		w.Header().Set("Access-Control-Allow-Credentials", "true") // sendBeacon always sends with credentials
-		w.Header().Set("Access-Control-Expose-Headers", "Retry-After")
+		w.Header().Set("Access-Control-Expose-Headers", "Date, Retry-After")
 	}
 	w.Header().Add("Vary", "Origin")
 }
@@ -174,14 +175,13 @@ func (s *server) accept(r *http.Request, from sender) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), answerTimeout)
-	defer cancel()
-	count, drafts, err := s.take(ctx, body.bytes, from)
+	begin := time.Now()
+	count, drafts, err := s.take(r.Context(), body.bytes, from)
 	body.release() // drafts have copies
 	if err != nil {
 		return 0, err
 	}
-	return count, s.producer.wait(ctx, drafts)
+	return count, s.producer.wait(r.Context(), drafts, answerTimeout-time.Since(begin))
 }
 
 // take checks a batch and hands its events to the producer.
@@ -273,7 +273,7 @@ func (s *server) receive(l *lines, batch event.Batch, ids []event.IDs, shop *sho
 	if shop.Backfill {
 		receivedAt = batch.SentAt.UTC()
 	}
-	header, err := header(event.Received{
+	line, err := event.NewFrameLine(event.Received{
 		ShopID: shop.ID, BatchID: batch.BatchID, BatchSeq: batch.Seq, SentAt: batch.SentAt.UTC(), ReceivedAt: receivedAt,
 		Trust: from.trust, IP: from.ip, UserAgent: from.userAgent,
 	})
@@ -282,6 +282,7 @@ func (s *server) receive(l *lines, batch event.Batch, ids []event.IDs, shop *sho
 	}
 	var known []byte // the visitor of the event before, mostly of all
 	var pseudonym string
+	var partition int
 	for _, e := range ids {
 		visitor := ""
 		switch {
@@ -292,10 +293,15 @@ func (s *server) receive(l *lines, batch event.Batch, ids []event.IDs, shop *sho
 		default:
 			if !bytes.Equal(e.Visitor, known) {
 				known, pseudonym = e.Visitor, shop.pseudonyms.Of(e.Visitor)
+				partition = event.VirtualPartition(shop.ID, pseudonym, "")
 			}
 			visitor = pseudonym
 		}
-		l.add(header, e, visitor, event.VirtualPartition(shop.ID, visitor, string(e.Event)))
+		if visitor == "" {
+			l.add(line, e, "", event.VirtualPartition(shop.ID, "", string(e.Event)))
+		} else {
+			l.add(line, e, visitor, partition)
+		}
 	}
 	return nil
 }

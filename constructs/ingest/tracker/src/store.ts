@@ -50,9 +50,9 @@ export function openStore(prefix: string, decision: string): Store {
     },
     keep(may) {
       allowed = may;
-      for (const name of store.names("")) {
+      for (const name of may ? [...memory.keys()] : store.names("")) {
         const value = store.read(name)!;
-        store.drop(name);
+        if (!may) store.drop(name); // what stays is never away: another tab may look
         store.write(name, value);
       }
     },
