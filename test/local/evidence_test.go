@@ -134,11 +134,17 @@ func (e *evidence) receipt(t *testing.T, line []byte) {
 	e.receipts[r.FrameID] = r
 }
 
-// residue is how many events of frames with a receipt are nowhere.
-func (e *evidence) residue() (n int) {
+// accepted counts the events of frames with a receipt.
+func (e *evidence) accepted() (n int) {
 	for _, r := range e.receipts {
 		n += r.Count
 	}
+	return n
+}
+
+// residue is how many events of frames with a receipt are nowhere.
+func (e *evidence) residue() int {
+	n := e.accepted()
 	for p := range e.places {
 		if _, ok := e.receipts[p.frame]; ok {
 			n--
