@@ -215,7 +215,7 @@ func (a *AWS) RunCollector(ctx context.Context, binary, taskDefinition, listen s
 	if n := len(out.TaskDefinition.ContainerDefinitions); n != 1 {
 		return nil, "", fmt.Errorf("the collector's task definition has %d containers, want 1", n)
 	}
-	env := a.environment(a.MiniStack)
+	env := append(a.environment(a.MiniStack), "AWS_ENDPOINT_URL_ECS="+a.Moto)
 	for _, variable := range out.TaskDefinition.ContainerDefinitions[0].Environment {
 		env = append(env, *variable.Name+"="+*variable.Value)
 	}
