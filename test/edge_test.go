@@ -962,7 +962,9 @@ func TestService(t *testing.T) {
 		if b := service.Balancer[0]; b.Targets != "aws_lb_target_group.front_load_balancer_targets" || b.Container != "collector" || b.Port != 8080 {
 			t.Errorf("got %+v", b)
 		}
-		if !slices.ContainsFunc(service.DependsOn, func(on string) bool { return strings.HasPrefix(on, "aws_lb_listener.front_load_balancer_plain_listener") }) {
+		if !slices.ContainsFunc(service.DependsOn, func(on string) bool {
+			return strings.HasPrefix(on, "aws_lb_listener.front_load_balancer_plain_listener")
+		}) {
 			t.Errorf("got %v, want it to come after the listener", service.DependsOn)
 		}
 	})
