@@ -163,8 +163,8 @@ func TestScalerReportsEveryBadProp(t *testing.T) {
 	})
 	want := `scaler "scaler": length of Name must be 1 to 55, got 56
 Topic is required
-Streams[1]: Min must be 1 to 36, got 37
-Streams[2]: Stream must have shards: one on demand scales by itself`
+stream 1 of Streams: Min must be 1 to 36, got 37
+stream 2 of Streams: Stream must have shards: one on demand scales by itself`
 	if err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}

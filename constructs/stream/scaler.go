@@ -53,7 +53,7 @@ func (p ScalerProps) validate() error {
 	}
 	for i, s := range p.Streams {
 		if err := s.validate(); err != nil {
-			errs = append(errs, fmt.Errorf("Streams[%d]: %w", i, err))
+			errs = append(errs, fmt.Errorf("stream %d of Streams: %w", i, err))
 		}
 	}
 	return errors.Join(errs...)
