@@ -63,8 +63,14 @@ image: $(if $(ENV),build) ## Build the collector's image, without Docker, into b
 	@go run ./internal/asset/image $(if $(ENV),-env "$(ENV)")
 
 .PHONY: demo
-demo: setup build ## Take events through the whole pipeline on this machine; EVENTS=FILE a log in the REES46 format, KEEP=1 leaves it running
-	@build/shopstream demo $(if $(EVENTS),--events "$(EVENTS)") $(if $(KEEP),--keep)
+demo: setup build ## Take events through the whole pipeline on this machine; EVENTS=FILE a log in the REES46 format, KEEP=1 leaves it running, SHOP=1 with a shop to walk through
+	@build/shopstream demo $(if $(EVENTS),--events "$(EVENTS)") $(if $(KEEP),--keep) $(if $(SHOP),--shop)
+
+.PHONY: screenshot
+screenshot: setup build ## Take the README's picture of the demo's shop anew, with chromium
+	@dir=$$(mktemp -d); trap 'build/shopstream demo stop --dir "$$dir"; rm -rf "$$dir"' EXIT; \
+	build/shopstream demo --shop --sessions 20 --dir "$$dir"; \
+	node test/browser/screenshot.mjs "$$(node -p 'JSON.parse(fs.readFileSync(0)).shop' <"$$dir/endpoints.json")" docs/images/demo-shop.png
 
 .PHONY: demo-stop
 demo-stop: build ## Stop a demo that was left running
@@ -111,8 +117,18 @@ bench: setup build ## Measure synth, apply and destroy of the stacks and the hot
 	@command -v wrk >/dev/null && command -v nginx >/dev/null || { echo "the collector's benchmark needs wrk and nginx; on Debian: apt-get install wrk nginx-light libnginx-mod-http-echo" >&2; exit 1; }
 	@go test ./constructs/ingest/collector -run '^$$' -bench . -benchtime 1x
 	@cd tools/preprocessbench && go test -run '^$$' -bench . -benchtime 1x
+	@cd tools/jsonbench && go test -run '^$$' -bench .
+	@go test ./constructs/event -run '^$$' -bench ValidatorMutants -benchtime 1x -timeout 40m
+	@go test -cover ./constructs/event ./constructs/ingest/collector ./constructs/stream/preprocess/... | grep coverage
 	@npm --prefix $(TRACKER) run --silent bench
 	@go run ./test/results/table
+
+FUZZTIME ?= 5m
+
+.PHONY: fuzz
+fuzz: ## Fuzz each reader of what others send, FUZZTIME=5m each; make test runs what was found
+	@for target in FuzzUnmarshal FuzzUnmarshalBatch FuzzUnmarshalPack FuzzFrame FuzzSkip; do \
+	  go test ./constructs/event -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) || exit 1; done
 
 .PHONY: deploy
 deploy: settings ## Deploy an environment: make deploy ENV=dev; CI=1 asks nothing

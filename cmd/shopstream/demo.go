@@ -39,7 +39,8 @@ events to the collector, and then asks the data that lies in S3 what became of e
 It leaves a report in its folder and nothing else: no process, no other file.`,
 		Example: `  shopstream demo
   shopstream demo --events 2019-Oct.csv
-  shopstream demo --keep && shopstream ledger && shopstream demo stop`,
+  shopstream demo --keep && shopstream ledger && shopstream demo stop
+  shopstream demo --shop`,
 		Args: cobra.NoArgs,
 	}
 	var d demo
@@ -47,6 +48,7 @@ It leaves a report in its folder and nothing else: no process, no other file.`,
 	simulation := simulationFlags(cmd)
 	cmd.Flags().StringVar(&d.events, "events", "", "send this log of a real shop, in the REES46 format, instead of simulated shoppers")
 	cmd.Flags().BoolVar(&d.keep, "keep", false, "leave all running; endpoints.json in the demo's folder says where")
+	cmd.Flags().BoolVar(&d.shop, "shop", false, "also serve a shop whose pages carry the tracker, and leave all running as --keep does")
 	cmd.Flags().StringVar(&d.listen, "listen", "127.0.0.1:0", "address of the collector; port 0 takes a free one")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) (err error) {
 		if d.simulation, err = simulation(); err != nil {
@@ -55,6 +57,7 @@ It leaves a report in its folder and nothing else: no process, no other file.`,
 		if d.dir, d.root, err = demoDir(*dir); err != nil {
 			return err
 		}
+		d.keep = d.keep || d.shop
 		d.steps = newSteps(os.Stdout)
 		return d.run(cmd.Context())
 	}
@@ -79,6 +82,7 @@ type demo struct {
 	root, dir  string
 	events     string
 	keep       bool
+	shop       bool
 	listen     string
 	simulation traffic.Simulation
 	steps      *steps
@@ -159,6 +163,11 @@ func (d *demo) run(ctx context.Context) (err error) {
 	if err := d.tell(); err != nil {
 		return err
 	}
+	if d.shop {
+		if err := d.steps.run("open the shop", func(func(int, int)) error { return d.openShop(ctx) }); err != nil {
+			return causeOf(ctx, err)
+		}
+	}
 	if d.keep {
 		kept = true
 		return errors.Join(d.keepRunning(), d.verdict())
@@ -222,7 +231,7 @@ func (d *demo) start(ctx context.Context) error {
 		return err
 	}
 	return d.steps.run("start the collector", func(func(int, int)) error {
-		if err := d.register(ctx); err != nil {
+		if err := d.register(ctx, d.shops...); err != nil {
 			return err
 		}
 		collector, url, err := d.aws.RunCollector(ctx, filepath.Join(d.root, "build", "collector"), d.endpoints.Outputs.CollectorTaskDefinition, d.listen)
@@ -262,10 +271,10 @@ func (d *demo) deploy(ctx context.Context, report func(done, total int)) error {
 	return err
 }
 
-// register writes the shops into the registry.
-func (d *demo) register(ctx context.Context) error {
+// register writes shops into the registry.
+func (d *demo) register(ctx context.Context, shops ...event.Shop) error {
 	client := dynamodb.NewFromConfig(d.aws.Config())
-	for _, shop := range d.shops {
+	for _, shop := range shops {
 		shop.Salt = event.NewSalt()
 		item, err := attributevalue.MarshalMap(shop)
 		if err != nil {
@@ -378,6 +387,9 @@ func (d *demo) keepRunning() error {
 	}
 	if err := d.group.Keep(); err != nil {
 		return err
+	}
+	if d.shop {
+		fmt.Printf("\nshop: %s\n", d.endpoints.Shop)
 	}
 	fmt.Printf("\nkept running: %s\ncollector: %s\nask again: build/shopstream ledger\nstop: make demo-stop\n", path, d.endpoints.Collector)
 	return nil

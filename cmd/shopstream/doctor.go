@@ -46,6 +46,18 @@ func machine(root string) []check {
 	}
 }
 
+// browser is what tests need besides, and nothing else does.
+func browser() check {
+	return check{"Chromium, for tests", func(context.Context) (string, error) {
+		for _, name := range []string{os.Getenv("CHROMIUM"), "chromium", "chromium-browser", "google-chrome"} {
+			if path, err := exec.LookPath(name); err == nil {
+				return path, nil
+			}
+		}
+		return "", notChecked{"none is installed; on Debian: apt-get install chromium"}
+	}, ""}
+}
+
 func file(name, mend string, path ...string) check {
 	return check{name, func(context.Context) (string, error) {
 		if _, err := os.Stat(filepath.Join(path...)); err != nil {
@@ -152,7 +164,7 @@ and isn't taken for lacking.`,
 			if destroying {
 				return errors.New("--destroy-data needs --env")
 			}
-			return examine(cmd.Context(), cmd.OutOrStdout(), machine(root))
+			return examine(cmd.Context(), cmd.OutOrStdout(), append(machine(root), browser()))
 		}
 		stack, err := readPlanned(filepath.Join(root, "cdktf.out", "stacks", *environment, "cdk.tf.json"), *environment)
 		if err != nil {

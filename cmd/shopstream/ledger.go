@@ -21,9 +21,10 @@ import (
 
 // endpoints say where a kept demo answers.
 type endpoints struct {
-	Collector string           `json:"collector"` // URL
-	MiniStack string           `json:"ministack"` // URL: S3, Kinesis, Lambda, …
-	Moto      string           `json:"moto"`      // URL: every other service
+	Collector string           `json:"collector"`      // URL
+	Shop      string           `json:"shop,omitempty"` // URL
+	MiniStack string           `json:"ministack"`      // URL: S3, Kinesis, Lambda, …
+	Moto      string           `json:"moto"`           // URL: every other service
 	Region    string           `json:"region"`
 	Outputs   emulator.Outputs `json:"outputs"` // the stack's
 }

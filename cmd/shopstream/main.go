@@ -26,7 +26,7 @@ func main() {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(demoCommand(), simulateCommand(), ledgerCommand(), shopsCommand(), replayCommand(), eraseCommand(), trackerCommand(),
+	root.AddCommand(demoCommand(), simulateCommand(), ledgerCommand(), shopsCommand(), replayCommand(), eraseCommand(), trackerCommand(), shopCommand(),
 		doctorCommand(), planGuardCommand())
 	root.CompletionOptions.HiddenDefaultCmd = true
 	if err := root.ExecuteContext(ctx); err != nil {

@@ -212,6 +212,7 @@ func TestPipeline(t *testing.T) {
 		}
 	})
 	operate(t, d)
+	t.Run("finds once, and in order, what browsers tell", func(t *testing.T) { browse(t, d) })
 	t.Run("plans no change after it was applied", func(t *testing.T) {
 		cmd := exec.Command("terraform", "-chdir="+filepath.Join(d.dir, "run", "cdktf.out", "stacks", "local"), "plan", "-detailed-exitcode", "-no-color", "-input=false", "-lock=false")
 		cmd.Env = append(os.Environ(), "AWS_ENDPOINT_URL="+d.Moto, "AWS_ACCESS_KEY_ID=emulated", "AWS_SECRET_ACCESS_KEY=emulated", "CHECKPOINT_DISABLE=1",

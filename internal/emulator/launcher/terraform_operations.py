@@ -7,7 +7,9 @@ What AWS does, and stock MiniStack 1.5.33 does not:
 - a web ACL has a logging configuration, which goes with it;
 - a backup vault tells a topic what happens, until it is deleted;
 - a bucket has metrics configurations. Stock MiniStack takes them for the
-  creation of a bucket, and refuses.
+  creation of a bucket, and refuses;
+- a schedule that is created again with the same token, because the answer was
+  lost, is created. Stock MiniStack calls it a conflict.
 
 They are kept and described: no request goes through a link, no firewall writes
 a log, no vault tells anything, and no bucket counts requests.
@@ -16,13 +18,14 @@ Docs: https://docs.aws.amazon.com/apigateway/latest/api/API_CreateVpcLink.html,
 https://docs.aws.amazon.com/apigateway/latest/api/API_CreateApiKey.html,
 https://docs.aws.amazon.com/waf/latest/APIReference/API_PutLoggingConfiguration.html,
 https://docs.aws.amazon.com/aws-backup/latest/devguide/API_PutBackupVaultNotifications.html,
-https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketMetricsConfiguration.html
+https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketMetricsConfiguration.html,
+https://docs.aws.amazon.com/scheduler/latest/APIReference/API_CreateSchedule.html
 """
 
 import json
 
 from ministack.core.responses import AccountRegionScopedDict, AccountScopedDict, error_response_json, json_response
-from ministack.services import apigateway, apigateway_v1, backup, s3, waf
+from ministack.services import apigateway, apigateway_v1, backup, s3, scheduler, waf
 
 import patching
 
@@ -31,6 +34,7 @@ REQUEST = ["method", "path", "headers", "body", "query_params"]
 _vpc_links = AccountRegionScopedDict()  # id -> link
 _logging_configurations = AccountRegionScopedDict()  # ARN of a web ACL -> configuration
 _vault_notifications = AccountRegionScopedDict()  # name of a vault -> topic and events
+_schedule_tokens = AccountRegionScopedDict()  # ARN of a schedule -> token that it was created with
 _bucket_metrics = AccountScopedDict()  # name of a bucket -> configurations as XML, by id
 
 
@@ -58,6 +62,20 @@ def install():
     _stock_delete_bucket = patching.replace(s3, "_delete_bucket", delete_bucket, ["name"])
     patching.expect(s3, "_error", ["code", "message", "status", "resource", "extra", "headers"])
     patching.expect(s3, "_no_such_bucket", ["name"])
+    global _stock_create_schedule
+    _stock_create_schedule = patching.replace(scheduler, "_create_schedule", create_schedule, ["name", "body"])
+    patching.expect(scheduler, "_schedule_arn", ["group", "name"])
+    patching.expect(scheduler, "_json_resp", ["status", "body"])
+
+
+def create_schedule(name, body):
+    arn, token = scheduler._schedule_arn(body.get("GroupName", "default"), name), body.get("ClientToken")
+    answer = _stock_create_schedule(name, body)
+    if answer[0] == 409 and token and _schedule_tokens.get(arn) == token:
+        return scheduler._json_resp(200, {"ScheduleArn": arn})
+    if answer[0] == 200:
+        _schedule_tokens[arn] = token
+    return answer
 
 
 async def api_request(method, path, headers, body, query_params):

@@ -36,6 +36,20 @@ class Apis(unittest.TestCase):
         self.assertGreaterEqual(len(key["value"]), 20)
 
 
+class Schedules(unittest.TestCase):
+    def test_a_schedule_is_created_once_for_a_token_and_conflicts_with_another(self):
+        schedules, name = ministack.client("scheduler"), unique("schedule")
+        target = {"Arn": "arn:aws:lambda:eu-west-1:123456789012:function:beat", "RoleArn": "arn:aws:iam::123456789012:role/beat"}
+
+        def create(token):
+            return schedules.create_schedule(
+                Name=name, ClientToken=token, ScheduleExpression="rate(1 minute)", FlexibleTimeWindow={"Mode": "OFF"}, Target=target)
+
+        self.assertEqual(create("first")["ScheduleArn"], create("first")["ScheduleArn"])
+        with self.assertRaises(schedules.exceptions.ConflictException):
+            create("second")
+
+
 class Firewalls(unittest.TestCase):
     def setUp(self):
         self.firewalls = ministack.client("wafv2")
