@@ -97,7 +97,7 @@ func rewrite(all []benchmark) error {
 		if !ok {
 			errs = append(errs, fmt.Errorf("%s of %s is not in Benchmark%s.json; run make bench", t.result, t.input, t.benchmark))
 		}
-		lines += fmt.Sprintf("| %s | %.3g |\n", t.says, value)
+		lines += fmt.Sprintf("| %s | %.4g |\n", t.says, value)
 	}
 	root, err := asset.Root()
 	if err := errors.Join(append(errs, err)...); err != nil {
